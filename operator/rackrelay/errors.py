@@ -1,0 +1,29 @@
+"""What can go wrong, by what to do about it. Nothing here knows kopf or the Kubernetes client."""
+
+
+class RackrelayError(Exception):
+    """Base of every error that rackrelay raises on purpose."""
+
+
+class InvalidSpec(RackrelayError):
+    """The user's resource cannot work as written; retrying will not help. The message names the field."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class NotReady(RackrelayError):
+    """Something this step needs does not exist yet; an event or the next round will bring it."""
+
+
+class Conflict(RackrelayError):
+    """Somebody else wrote the object since it was read; read again and decide again."""
+
+
+class ClusterError(RackrelayError):
+    """The Kubernetes API refused or did not answer; retry with backoff."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status

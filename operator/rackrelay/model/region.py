@@ -1,0 +1,47 @@
+"""A RegionController as the operator works with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rackrelay.model.meta import Meta
+from rackrelay.model.pods import PodSettings
+
+
+@dataclass(frozen=True)
+class RegionController:
+    """One region: its domain and the replicas that serve it. `forwarders` are IP addresses as text."""
+
+    meta: Meta
+    replicas: int = 3
+    domain: str = "maas-internal"
+    ttl_s: int = 15
+    forwarders: tuple[str, ...] = ()
+    dnssec_validation: str = "Auto"
+    http_port: int = 5240
+    pods: PodSettings = field(default_factory=PodSettings)
+
+
+@dataclass(frozen=True)
+class RegionEndpoint:
+    """Where racks reach one region replica: the cluster address of its Service."""
+
+    ordinal: int
+    name: str
+    address: str
+
+
+def parse_region(body: Mapping[str, Any]) -> RegionController:
+    """RegionController from an object that the API server has validated and defaulted."""
+    spec = body.get("spec", {})
+    dns = spec.get("dns", {})
+    return RegionController(
+        meta=Meta.parse(body),
+        replicas=spec.get("replicas", 3),
+        domain=spec.get("domain", "maas-internal"),
+        ttl_s=spec.get("ttlSeconds", 15),
+        forwarders=tuple(dns.get("forwarders", ())),
+        dnssec_validation=dns.get("dnssecValidation", "Auto"),
+        http_port=spec.get("http", {}).get("port", 5240),
+        pods=PodSettings.parse(spec.get("pods", {})),
+    )
