@@ -1,0 +1,1 @@
+"""A real Kubernetes cluster and real machines on one Linux machine, for the demo, tests and benches."""
