@@ -1,0 +1,163 @@
+"""The StatefulSet of a region and the DaemonSet of its racks."""
+
+from dataclasses import dataclass
+
+from rackrelay import names
+from rackrelay.manifests import containers
+from rackrelay.manifests.containers import Context, Image
+from rackrelay.manifests.meta import Manifest, owned, rack_labels, region_labels
+from rackrelay.model.pods import PodSettings
+from rackrelay.model.rack import RackController
+from rackrelay.model.region import RegionController
+
+# How long a stopping rack serves on after its addresses left the zone, besides the TTL of what machines remember.
+STOP_MARGIN_S = 5
+GRACE_MARGIN_S = 15
+
+
+@dataclass(frozen=True)
+class Template:
+    """What differs between the two pod templates."""
+
+    region: str
+    config: str
+    labels: dict[str, str]
+    settings: PodSettings
+    restart_digest: str
+
+
+def build_region_workload(region: RegionController, image: Image, restart_digest: str) -> Manifest:
+    """The StatefulSet. A change of `restart_digest` (files that daemons read only at start) replaces its pods."""
+    labels = region_labels(region.meta.name)
+    context = Context(_image(region.pods, image), region.pods)
+    template = Template(region.meta.name, names.region_config(region.meta.name), labels, region.pods, restart_digest)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": owned("RegionController", region.meta, names.region_workload(region.meta.name), labels),
+        "spec": {
+            "replicas": region.replicas,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels},
+            "template": _template(template, _region_pod(region, context), {"emptyDir": {}}),
+        },
+    }
+
+
+def build_rack_workload(rack: RackController, region: RegionController, image: Image, restart_digest: str) -> Manifest:
+    """The DaemonSet. Its pods are replaced only when somebody deletes them: a rack is not restarted unasked."""
+    labels = rack_labels(rack.meta.name)
+    context = Context(_image(rack.pods, image), rack.pods, region.ttl_s + STOP_MARGIN_S)
+    template = Template(region.meta.name, names.rack_workload(rack.meta.name), labels, rack.pods, restart_digest)
+    state = {"hostPath": {"path": names.DIR_STATE, "type": "DirectoryOrCreate"}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": owned("RackController", rack.meta, names.rack_workload(rack.meta.name), labels),
+        "spec": {
+            "updateStrategy": {"type": "OnDelete"},
+            "selector": {"matchLabels": labels},
+            "template": _template(template, _rack_pod(region, context), state),
+        },
+    }
+
+
+def _region_pod(region: RegionController, context: Context) -> Manifest:
+    http = {"tcpSocket": {"port": region.http_port}, "periodSeconds": 2}
+    dns = {"tcpSocket": {"port": names.PORT_REGION_DNS}, "periodSeconds": 2}
+    return {
+        "securityContext": {
+            **_pod_security(),
+            "runAsNonRoot": True,
+            # named and Squid's resolver use port 53 inside the pod; `restricted` allows this sysctl.
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+        },
+        "dnsPolicy": "None",
+        "dnsConfig": {"nameservers": ["127.0.0.1"]},
+        "initContainers": [containers.build_agent(context, "status.podIP")],
+        "containers": [
+            containers.build_nginx(context, readinessProbe=http),
+            containers.build_named(context, readinessProbe=dns),
+            containers.build_rsyslogd(context),
+            containers.build_squid(context),
+            context.daemon("metadata", ["python3", "-m", "rackrelay.metadata"]),
+        ],
+    }
+
+
+def _rack_pod(region: RegionController, context: Context) -> Manifest:
+    # Declared for this port alone: it makes the scheduler refuse a second rack on a node, and
+    # declaring 53 would clash with a node-local DNS cache.
+    http = {"name": "http", "containerPort": names.PORT_RACK_HTTP, "protocol": "TCP"}
+    return {
+        "securityContext": _pod_security(),
+        "hostNetwork": True,
+        "dnsPolicy": "Default",
+        "terminationGracePeriodSeconds": region.ttl_s + GRACE_MARGIN_S,
+        "initContainers": [
+            containers.build_prepare(context),
+            containers.build_agent(context, "status.hostIP"),
+        ],
+        "containers": [
+            containers.build_nginx(context, ports=[http]),
+            containers.build_named(
+                context,
+                "-u",
+                "rackrelay",
+                securityContext=containers.rooted("NET_BIND_SERVICE", "SETGID", "SETUID"),
+            ),
+            containers.build_rsyslogd(context),
+            containers.build_squid(context),
+        ],
+    }
+
+
+def _template(template: Template, pod: Manifest, state: Manifest) -> Manifest:
+    settings = template.settings
+    spec = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "shareProcessNamespace": True,
+        "volumes": _volumes(template, state),
+        **pod,
+        "nodeSelector": dict(settings.node_selector),
+        "tolerations": list(settings.tolerations),
+        "affinity": dict(settings.affinity),
+        "imagePullSecrets": list(settings.image_pull_secrets),
+        "priorityClassName": settings.priority_class_name,
+    }
+    return {
+        "metadata": {
+            "labels": {**settings.labels, **template.labels},
+            "annotations": {**settings.annotations, f"{names.GROUP}/restart": template.restart_digest},
+        },
+        "spec": {key: value for key, value in spec.items() if value or value is False},
+    }
+
+
+def _volumes(template: Template, state: Manifest) -> list[Manifest]:
+    memory = {"emptyDir": {"medium": "Memory"}}
+    secret_mode = 0o440
+    return [
+        {"name": "config", "configMap": {"name": template.config}},
+        {"name": "zone", "configMap": {"name": names.zone_config(template.region), "optional": True}},
+        {
+            "name": "tsig",
+            "secret": {"secretName": names.tsig_secret(template.region), "defaultMode": secret_mode},
+        },
+        {
+            "name": "agent-key",
+            "secret": {"secretName": names.agent_secret(template.region), "defaultMode": secret_mode},
+        },
+        {"name": "run", **memory},
+        {"name": "tmp", **memory},
+        {"name": "state", **state},
+    ]
+
+
+def _pod_security() -> Manifest:
+    return {"fsGroup": names.UID, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def _image(settings: PodSettings, image: Image) -> Image:
+    return Image(settings.image or image.name, image.pull_policy)

@@ -1,0 +1,152 @@
+"""What the operator has seen of pods, nodes and agents: small immutable records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
+from typing import Any
+
+from rackrelay import names
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod of ours. `owner` is the name of its RegionController or RackController."""
+
+    namespace: str
+    name: str
+    uid: str
+    component: str
+    owner: str
+    node: str = ""
+    address: str = ""
+    ready: bool = False
+    deleting: bool = False
+    config: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of the cluster, without anything that ticks."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
+    pod_cidrs: tuple[str, ...] = ()
+
+    @property
+    def drained(self) -> bool:
+        """Whether somebody asked, by label, that machines stop using the rack on this node."""
+        return self.labels.get(names.LABEL_DRAIN) == "true"
+
+    def matches(self, selector: Mapping[str, str]) -> bool:
+        """Whether a node selector selects this node."""
+        return all(self.labels.get(key) == value for key, value in selector.items())
+
+
+@dataclass(frozen=True, order=True)
+class NameServer:
+    """One name server of the internal zone: the named of a rack or of a region replica."""
+
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class RackInterface:
+    """One address of a rack as its agent reports it."""
+
+    name: str
+    address: IPv4Interface | IPv6Interface
+    carrier: bool = True
+
+
+@dataclass(frozen=True)
+class AgentStatus:
+    """What an agent says of its pod. `failing` maps a daemon to what is wrong with it."""
+
+    interfaces: tuple[RackInterface, ...] = ()
+    failing: Mapping[str, str] = field(default_factory=dict)
+    regions_reachable: int = 0
+    regions_known: int = 0
+    config_hash: str = ""
+    config_applied: bool = False
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    restart_needed: tuple[str, ...] = ()
+
+
+def parse_pod(body: Mapping[str, Any]) -> Pod:
+    """Pod from a Kubernetes object that carries our labels."""
+    metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    labels = metadata.get("labels", {})
+    component = labels.get(names.LABEL_COMPONENT, "")
+    owner_label = names.LABEL_REGION if component == names.COMPONENT_REGION else names.LABEL_RACK_CONTROLLER
+    conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
+    return Pod(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        component=component,
+        owner=labels.get(owner_label, ""),
+        node=spec.get("nodeName", ""),
+        address=status.get("podIP", ""),
+        ready=conditions.get("Ready") == "True",
+        deleting="deletionTimestamp" in metadata,
+        config=metadata.get("annotations", {}).get(names.ANNOTATION_CONFIG, ""),
+        problem=_problem(status),
+    )
+
+
+def parse_node(body: Mapping[str, Any]) -> Node:
+    """Node from a Kubernetes object."""
+    addresses = body.get("status", {}).get("addresses", ())
+    return Node(
+        name=body["metadata"]["name"],
+        labels=dict(body["metadata"].get("labels", {})),
+        addresses=tuple(sorted(a["address"] for a in addresses if a["type"] in ("InternalIP", "ExternalIP"))),
+        pod_cidrs=tuple(body.get("spec", {}).get("podCIDRs", ())),
+    )
+
+
+def parse_agent_status(document: Mapping[str, Any]) -> AgentStatus:
+    """AgentStatus from the JSON document that an agent answers on port 5249.
+
+    Raises:
+        KeyError, ValueError, TypeError: the document is not of the agreed form.
+    """
+    config, regions = document["config"], document.get("regions") or {}
+    return AgentStatus(
+        interfaces=tuple(
+            RackInterface(a["interface"], ip_interface(f"{a['address']}/{a['prefix']}"), bool(a["carrier"]))
+            for a in document["addresses"]
+        ),
+        failing={name: d["message"] for name, d in sorted(document["daemons"].items()) if not d["ok"]},
+        regions_reachable=regions.get("reachable", 0),
+        regions_known=regions.get("known", 0),
+        config_hash=config["hash"],
+        config_applied=config["applied"],
+        rejected=dict(config.get("rejected", {})),
+        restart_needed=tuple(config.get("restartNeeded", ())),
+    )
+
+
+def _problem(status: Mapping[str, Any]) -> str:
+    # Only what needs a person counts: ContainerCreating and PodInitializing pass by themselves.
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        reason = container.get("state", {}).get("waiting", {}).get("reason", "")
+        if reason in ("ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"):
+            return f"image {container['image']} cannot be pulled ({reason}); check pods.image and imagePullSecrets"
+        if reason in (
+            "CreateContainerConfigError",
+            "CreateContainerError",
+            "CrashLoopBackOff",
+            "RunContainerError",
+        ):
+            return f"container {container['name']} does not start ({reason}); see kubectl logs and describe pod"
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"cannot be scheduled: {condition.get('message', '')}"
+    return ""

@@ -1,0 +1,41 @@
+"""What the operator is told by its environment, parsed once at start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rackrelay.errors import InvalidSpec
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The operator's own settings; what users decide per region is in the custom resources."""
+
+    dataplane_image: str
+    region_namespaces: tuple[str, ...]
+    dataplane_pull_policy: str = "IfNotPresent"
+    log_level: str = "INFO"
+    health_port: int = 8080
+    probe_interval_s: float = 0.25
+    probe_misses: int = 3
+    status_interval_s: float = 1.0
+    resync_interval_s: float = 300.0
+
+
+def parse_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from environment variables.
+
+    Raises:
+        InvalidSpec: a variable that has no sensible default is missing or empty.
+    """
+    namespaces = tuple(sorted(n.strip() for n in environ.get("REGION_NAMESPACES", "").split(",") if n.strip()))
+    if not namespaces:
+        raise InvalidSpec("REGION_NAMESPACES", "set it to the namespaces, comma separated, that hold regions")
+    image = environ.get("DATAPLANE_IMAGE", "")
+    if not image:
+        raise InvalidSpec("DATAPLANE_IMAGE", "set it to the image that region and rack pods run")
+    return Settings(
+        dataplane_image=image,
+        region_namespaces=namespaces,
+        dataplane_pull_policy=environ.get("DATAPLANE_PULL_POLICY", "IfNotPresent"),
+        log_level=environ.get("LOG_LEVEL", "INFO").upper(),
+    )

@@ -1,0 +1,104 @@
+"""The zone as it is published, as text and as the difference between two versions. Pure but for dnspython's parsing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import dns.exception
+import dns.rdatatype
+import dns.zone
+
+from rackrelay.errors import Conflict, InvalidSpec
+from rackrelay.zone.records import Rrsets, sort_addresses
+
+MAX_SERIAL = 2**31 - 1
+ADDRESS_TYPES = ("A", "AAAA")
+
+# Every server answers from its own copy and nothing transfers the zone by these timers.
+_TIMERS = "3600 600 604800"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One version of the internal zone. Names in `rrsets` are relative to the domain."""
+
+    domain: str
+    ttl_s: int
+    serial: int
+    rrsets: Rrsets = field(default_factory=dict)
+
+    @property
+    def soa(self) -> str:
+        """The SOA's data. The last field is the TTL of negative answers: a name that comes must show at once."""
+        return f"localhost. hostmaster.{self.domain}. {self.serial} {_TIMERS} 1"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What turns one version into the next: the rrsets to set; an empty one is deleted."""
+
+    old: Zone
+    new: Zone
+    rrsets: Mapping[tuple[str, str], tuple[str, ...]]
+
+
+def plan_change(old: Zone, new: Zone) -> Change:
+    """The Change from old to new.
+
+    Raises:
+        Conflict: the new serial is not greater. BIND would apply the content and choose a serial of its own.
+    """
+    if new.serial <= old.serial:
+        raise Conflict(f"serial {new.serial} does not follow {old.serial} of zone {old.domain}")
+    keys = sorted(old.rrsets.keys() | new.rrsets.keys())
+    ttl_changes = old.ttl_s != new.ttl_s
+    changed = {k: new.rrsets.get(k, ()) for k in keys if ttl_changes or new.rrsets.get(k, ()) != old.rrsets.get(k, ())}
+    return Change(old, new, changed)
+
+
+def next_serial(*seen: int) -> int:
+    """A serial greater than every one that any server or the ConfigMap has shown.
+
+    Raises:
+        InvalidSpec: the serials have run out (RFC 1982 wrapping is not used: 2^31 changes are enough).
+    """
+    serial = max(seen, default=0) + 1
+    if serial > MAX_SERIAL:
+        raise InvalidSpec("status.zone.serial", "the zone's serial has run out; use another spec.domain")
+    return serial
+
+
+def zone_text(zone: Zone) -> str:
+    """The zone as a master file with absolute names (RFC 1035 section 5)."""
+    lines = [
+        f"{zone.domain}. {zone.ttl_s} IN SOA {zone.soa}",
+        f"{zone.domain}. {zone.ttl_s} IN NS localhost.",
+    ]
+    for (label, kind), addresses in sorted(zone.rrsets.items()):
+        lines += [f"{label}.{zone.domain}. {zone.ttl_s} IN {kind} {address}" for address in addresses]
+    return "\n".join(lines) + "\n"
+
+
+def parse_zone_text(text: str, domain: str) -> Zone:
+    """The Zone that `zone_text` wrote.
+
+    Raises:
+        InvalidSpec: the text is not such a zone; the ConfigMap was changed by hand.
+    """
+    try:
+        return zone_of(dns.zone.from_text(text, origin=f"{domain}.", check_origin=True), domain)
+    except (dns.exception.DNSException, ValueError, KeyError) as error:
+        raise InvalidSpec(
+            "data.zone", f"not the zone {domain}: {error}; delete the ConfigMap, it is made again"
+        ) from error
+
+
+def zone_of(parsed: dns.zone.Zone, domain: str) -> Zone:
+    """The Zone that a parsed or transferred zone holds."""
+    rrsets: Rrsets = {}
+    for name, rdataset in parsed.iterate_rdatasets():
+        kind = dns.rdatatype.to_text(rdataset.rdtype)
+        if kind in ADDRESS_TYPES:
+            addresses = sort_addresses(rdata.to_text() for rdata in rdataset)
+            rrsets[(name.to_text(), kind)] = tuple(str(a) for a in addresses)
+    apex = parsed.find_rdataset("@", "SOA")
+    return Zone(domain, apex.ttl, apex[0].serial, rrsets)

@@ -1,0 +1,108 @@
+"""The zone rule: which racks a subnet's name answers with.
+
+Pure. Takes racks with their tiers and addresses, gives one answer per subnet and the zone's names.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from rackrelay import names
+from rackrelay.model.observed import Address
+from rackrelay.model.rack import Network
+from rackrelay.model.subnet import Subnet
+from rackrelay.zone.evidence import Judgement, Tier
+
+Rrsets = dict[tuple[str, str], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class RackView:
+    """A rack with the addresses that count, in the order in which its agent reports them."""
+
+    name: str
+    addresses: tuple[Address, ...]
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Member:
+    """One rack of one subnet."""
+
+    name: str
+    addresses: tuple[Address, ...]
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a subnet's name answers, and the racks behind the choice. `tier` is None when there is no rack."""
+
+    addresses: tuple[Address, ...] = ()
+    members: tuple[Member, ...] = ()
+    tier: Tier | None = None
+
+    @property
+    def fail_open(self) -> bool:
+        """Whether the name keeps racks that nobody can confirm, because none is better."""
+        return self.tier is Tier.UNREACHABLE
+
+
+def answer_subnets(subnets: Sequence[Subnet], racks: Iterable[RackView]) -> dict[Network, Answer]:
+    """One Answer per subnet. An address counts for the subnet with the longest prefix that holds it."""
+    networks = sorted((s.cidr for s in subnets), key=lambda n: n.prefixlen, reverse=True)
+    members: dict[Network, list[Member]] = {network: [] for network in networks}
+    for rack in sorted(racks, key=lambda r: r.name):
+        for network, addresses in _by_network(rack.addresses, networks).items():
+            members[network].append(Member(rack.name, addresses, rack.judgement))
+    return {network: _answer(tuple(found)) for network, found in members.items()}
+
+
+def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) -> Rrsets:
+    """(label, A or AAAA) -> sorted addresses, for the managed subnets that have an address."""
+    rrsets: Rrsets = {}
+    for network in managed:
+        addresses = answers[network].addresses
+        if addresses:
+            kind = "A" if network.version == 4 else "AAAA"
+            rrsets[(names.subnet_label(network), kind)] = tuple(str(a) for a in addresses)
+    return rrsets
+
+
+def sort_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
+    """Addresses in numeric order, as status and zone show them."""
+    return tuple(sorted((ip_address(t) for t in texts), key=_order))
+
+
+def _answer(members: tuple[Member, ...]) -> Answer:
+    if not members:
+        return Answer()
+    chosen = _chosen_tiers(members)
+    addresses = {a for m in members if m.judgement.tier in chosen for a in m.addresses}
+    return Answer(tuple(sorted(addresses, key=_order)), members, min(chosen))
+
+
+def _chosen_tiers(members: tuple[Member, ...]) -> frozenset[Tier]:
+    """The best non-empty tier; with degraded racks counted in while fewer than half of those in use are healthy.
+
+    Otherwise one failing daemon that many racks share would send every machine to the one survivor.
+    """
+    tiers = [m.judgement.tier for m in members]
+    best = min(tiers)
+    in_use = [t for t in tiers if t <= Tier.DEGRADED]
+    if in_use and 2 * in_use.count(Tier.HEALTHY) < len(in_use):
+        return frozenset({Tier.HEALTHY, Tier.DEGRADED}) & frozenset(tiers)
+    return frozenset({best})
+
+
+def _by_network(addresses: Iterable[Address], networks: Sequence[Network]) -> dict[Network, tuple[Address, ...]]:
+    found: dict[Network, tuple[Address, ...]] = {}
+    for address in addresses:
+        network = next((n for n in networks if address.version == n.version and address in n), None)
+        if network is not None:
+            found[network] = (*found.get(network, ()), address)
+    return found
+
+
+def _order(address: Address) -> tuple[int, int]:
+    return (address.version, int(address))
