@@ -1,0 +1,124 @@
+"""named.conf, block by block. What differs between rack and region is composed in rack.py and region.py."""
+
+from collections.abc import Iterable, Sequence
+
+from rackrelay import names
+from rackrelay.model.rack import Network
+from rackrelay.model.region import RegionController
+from rackrelay.render import quoting
+from rackrelay.render.quoting import Address
+from rackrelay.render.text import block
+
+STATE = f"{names.DIR_STATE}/named"
+
+# The root zone's keys 20326 and 38696 as IANA publishes them (https://data.iana.org/root-anchors/root-anchors.xml).
+_ROOT_ANCHORS = (
+    '. static-ds 20326 8 2 "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D";',
+    '. static-ds 38696 8 2 "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";',
+)
+_VALIDATION = {"Auto": "auto", "Enabled": "yes", "Disabled": "no"}
+
+
+def header() -> list[str]:
+    """What stands before the options: the update key, and no control channel."""
+    return [f'include "{names.DIR_TSIG}/{names.KEY_TSIG_NAMED}";', "controls { };"]
+
+
+def options(*parts: Iterable[str]) -> list[str]:
+    """The options block around what the parts say."""
+    common = [
+        f'directory "{STATE}";',
+        "pid-file none;",
+        "session-keyfile none;",
+        f'managed-keys-directory "{STATE}";',
+        # The agent asks for version.bind to see which configuration runs.
+        f'version "{names.PLACEHOLDER_CONFIG_HASH}";',
+        "hostname none;",
+        "server-id none;",
+        "notify no;",
+        "minimal-responses yes;",
+        "rrset-order { order random; };",
+        "allow-transfer { none; };",
+    ]
+    return block("options", [*common, *(line for part in parts for line in part)], "};")
+
+
+def listen(port: int, nets: Sequence[Network], *more: str) -> list[str]:
+    """Listen on every address of this node inside the networks, also on one that it gets later."""
+    v4 = [str(net) for net in nets if net.version == 4]
+    v6 = [str(net) for net in nets if net.version == 6]
+    return [
+        f"listen-on port {port} {_acl([*v4, *more])};",
+        f"listen-on-v6 port {port} {_acl([*v6, *more])};",
+    ]
+
+
+def recursion(nets: Sequence[Network]) -> list[str]:
+    """Recurse for the networks and for this node alone; everybody else is told only what the internal zone says."""
+    allowed = _acl(["localhost", *(str(net) for net in nets)])
+    return ["recursion yes;", f"allow-recursion {allowed};", f"allow-query-cache {allowed};"]
+
+
+def forwarding(servers: Sequence[Address], port: int) -> list[str]:
+    """Ask the servers and nobody else. Without any, a closed loopback port makes named fail at once or serve stale."""
+    targets = [f"{server} port {port};" for server in servers] or [f"127.0.0.1 port {port};"]
+    return [
+        "forward only;",
+        f"forwarders {{ {' '.join(targets)} }};",
+        # Reverse zones of private networks are the region's or its forwarders' to answer.
+        "empty-zones-enable no;",
+        # The default gives up after 10 s; 1 s is too short when one of two forwarders is dead.
+        "resolver-query-timeout 2000;",
+    ]
+
+
+def cache(size: str) -> list[str]:
+    """A bounded cache that answers stale while no server answers."""
+    return [
+        f"max-cache-size {size};",
+        "stale-cache-enable yes;",
+        "stale-answer-enable yes;",
+        "stale-answer-client-timeout off;",
+        "stale-refresh-time 30;",
+    ]
+
+
+def validation(mode: str) -> list[str]:
+    """The dnssec-validation option: Auto follows the root's key changes, Enabled trusts the anchors written here."""
+    return [f"dnssec-validation {_VALIDATION[mode]};"]
+
+
+def trust_anchors(mode: str) -> list[str]:
+    """The anchors for Enabled, nothing for the other modes."""
+    return block("trust-anchors", _ROOT_ANCHORS, "};") if mode == "Enabled" else []
+
+
+def logging() -> list[str]:
+    """To standard error; without a line per foreign server that answers badly."""
+    return block(
+        "logging",
+        ["category lame-servers { null; };", "category edns-disabled { null; };"],
+        "};",
+    )
+
+
+def internal_zone(region: RegionController) -> list[str]:
+    """The zone that the operator's key alone may change or copy, and everybody may ask for."""
+    domain = quoting.domain_name("spec.domain", region.domain)
+    key = quoting.domain_name("metadata.name", names.tsig_key(region.meta.namespace, region.meta.name))
+    return block(
+        f'zone "{domain}"',
+        [
+            "type primary;",
+            f'file "{STATE}/{domain}.zone";',
+            "allow-query { any; };",
+            f'allow-transfer {{ key "{key}"; }};',
+            f'update-policy {{ grant "{key}" zonesub ANY; }};',
+            "max-journal-size 4m;",
+        ],
+        "};",
+    )
+
+
+def _acl(elements: Iterable[str]) -> str:
+    return "{ " + " ".join(f"{element};" for element in elements) + " }"

@@ -1,0 +1,126 @@
+"""The configuration of racks: the same for every rack of a RackController, the agent adds what is the node's own."""
+
+import json
+
+from rackrelay import names
+from rackrelay.model.rack import Network
+from rackrelay.render import bind, nginx, quoting, rsyslog, squid
+from rackrelay.render.inputs import RackInputs
+from rackrelay.render.quoting import Address
+from rackrelay.render.text import document
+
+TITLE = "Written by rackrelay for racks; changes are overwritten."
+_CACHE_MB = 8192
+
+
+def render_rack(inputs: RackInputs) -> dict[str, str]:
+    """File name -> text, as the racks' ConfigMap holds them.
+
+    Raises:
+        InvalidSpec: a value cannot stand in a configuration file.
+    """
+    return {
+        names.FILE_NAMED: _named(inputs),
+        names.FILE_NGINX: _nginx(inputs),
+        names.FILE_RSYSLOG: _rsyslog(),
+        names.FILE_SQUID: _squid(),
+        names.FILE_AGENT: _agent(inputs),
+    }
+
+
+def _named(inputs: RackInputs) -> str:
+    nets = quoting.networks([s.cidr for s in inputs.subnets])
+    recursive = quoting.networks([s.cidr for s in inputs.subnets if s.allow_dns])
+    return document(
+        TITLE,
+        bind.header(),
+        bind.options(
+            # Not loopback: something else of the node's may have port 53 there.
+            bind.listen(names.PORT_DNS, nets, names.PLACEHOLDER_NODE_IP),
+            bind.recursion(recursive),
+            bind.forwarding(_regions(inputs), names.PORT_REGION_DNS),
+            bind.cache("64m"),
+            # The regions validate.
+            bind.validation("Disabled"),
+        ),
+        bind.logging(),
+        bind.internal_zone(inputs.region),
+    )
+
+
+def _nginx(inputs: RackInputs) -> str:
+    nets = quoting.networks([s.cidr for s in inputs.subnets])
+    proxied = quoting.networks([s.cidr for s in inputs.subnets if s.allow_proxy])
+    regions = _regions(inputs)
+    http_port = quoting.port("spec.http.port", inputs.region.http_port)
+    return document(
+        TITLE,
+        nginx.main(),
+        nginx.http(
+            nginx.route_map(),
+            nginx.host_map(),
+            nginx.upstream("region_http", regions, http_port),
+            nginx.status_server(),
+            nginx.http_server(
+                nginx.listens([names.PORT_RACK_HTTP], _has_ipv6(nets)),
+                nginx.access(nets),
+                [*nginx.relay_to("http://region_http"), *nginx.client_headers()],
+            ),
+        ),
+        nginx.stream(
+            nginx.upstream("region_proxy", regions, names.PORT_REGION_PROXY),
+            nginx.upstream("region_syslog", regions, names.PORT_REGION_SYSLOG),
+            nginx.stream_server(
+                nginx.listens(names.PORTS_RACK_PROXY, _has_ipv6(nets)),
+                nginx.access(proxied),
+                f"127.0.0.1:{names.PORT_LOCAL_PROXY}",
+                "proxy_protocol on;",
+            ),
+            nginx.stream_server([f"listen 127.0.0.1:{names.PORT_LOCAL_PARENT};"], [], "region_proxy"),
+            nginx.stream_server([f"listen 127.0.0.1:{names.PORT_LOCAL_RELP};"], [], "region_syslog"),
+        ),
+    )
+
+
+def _rsyslog() -> str:
+    return document(
+        TITLE,
+        rsyslog.common("imudp", "imptcp", "omrelp"),
+        rsyslog.health_template(),
+        rsyslog.relay_template(),
+        rsyslog.relay_spool(),
+        rsyslog.relay_intake(),
+    )
+
+
+def _squid() -> str:
+    return document(
+        TITLE,
+        squid.process(_CACHE_MB),
+        squid.rack_port(),
+        squid.parent(),
+        squid.packages(),
+        squid.destinations(literals_only=True),
+    )
+
+
+def _agent(inputs: RackInputs) -> str:
+    settings = {
+        "kind": "rack",
+        "domain": quoting.domain_name("spec.domain", inputs.region.domain),
+        "ttlSeconds": inputs.region.ttl_s,
+        "daemons": ["named", "nginx", "rsyslogd", "squid"],
+        "dnsPort": names.PORT_DNS,
+        "regions": [str(address) for address in _regions(inputs)],
+        "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
+    }
+    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
+
+
+def _regions(inputs: RackInputs) -> list[Address]:
+    endpoints = sorted(inputs.endpoints, key=lambda e: (e.ordinal, e.name))
+    return quoting.addresses("status.endpoints", tuple(e.address for e in endpoints))
+
+
+def _has_ipv6(nets: list[Network]) -> bool:
+    return any(net.version == 6 for net in nets)

@@ -1,0 +1,101 @@
+"""The configuration of region replicas: nginx is the gate that lets racks in, what is behind it never changes."""
+
+import json
+
+from rackrelay import names
+from rackrelay.render import bind, nginx, quoting, rsyslog, squid
+from rackrelay.render.inputs import RegionInputs
+from rackrelay.render.text import document
+
+TITLE = "Written by rackrelay for region replicas; changes are overwritten."
+_CACHE_MB = 8192
+
+
+def render_region(inputs: RegionInputs) -> dict[str, str]:
+    """File name -> text, as the regions' ConfigMap holds them.
+
+    Raises:
+        InvalidSpec: a value cannot stand in a configuration file.
+    """
+    return {
+        names.FILE_NAMED: _named(inputs),
+        names.FILE_NGINX: _nginx(inputs),
+        names.FILE_RSYSLOG: _rsyslog(),
+        names.FILE_SQUID: _squid(),
+        names.FILE_AGENT: _agent(inputs),
+    }
+
+
+def _named(inputs: RegionInputs) -> str:
+    region = inputs.region
+    forwarders = quoting.addresses("spec.dns.forwarders", region.forwarders)
+    return document(
+        TITLE,
+        bind.header(),
+        bind.options(
+            [f"listen-on port {names.PORT_DNS} {{ 127.0.0.1; }};"],
+            [f"listen-on port {names.PORT_REGION_DNS} {{ any; }};"],
+            [f"listen-on-v6 port {names.PORT_REGION_DNS} {{ any; }};"],
+            bind.recursion(quoting.networks(inputs.racks)),
+            bind.forwarding(forwarders, names.PORT_DNS) if forwarders else [],
+            bind.cache("128m"),
+            bind.validation(region.dnssec_validation),
+        ),
+        bind.trust_anchors(region.dnssec_validation),
+        bind.logging(),
+        bind.internal_zone(region),
+    )
+
+
+def _nginx(inputs: RegionInputs) -> str:
+    racks = nginx.access(quoting.networks(inputs.racks))
+    port = quoting.port("spec.http.port", inputs.region.http_port)
+    return document(
+        TITLE,
+        nginx.main(),
+        nginx.http(
+            nginx.route_map(),
+            nginx.host_map(),
+            nginx.status_server(),
+            nginx.http_server(
+                nginx.listens([port], ipv6=True),
+                racks,
+                nginx.relay_to(f"http://127.0.0.1:{names.PORT_LOCAL_HTTP}"),
+            ),
+        ),
+        nginx.stream(
+            nginx.stream_server(
+                nginx.listens([names.PORT_REGION_PROXY], ipv6=True), racks, f"127.0.0.1:{names.PORT_LOCAL_PROXY}"
+            ),
+            nginx.stream_server(
+                nginx.listens([names.PORT_REGION_SYSLOG], ipv6=True), racks, f"127.0.0.1:{names.PORT_LOCAL_COLLECTOR}"
+            ),
+        ),
+    )
+
+
+def _rsyslog() -> str:
+    return document(TITLE, rsyslog.common("imrelp"), rsyslog.collector())
+
+
+def _squid() -> str:
+    return document(
+        TITLE,
+        squid.process(_CACHE_MB),
+        squid.region_port(),
+        squid.packages(),
+        squid.destinations(literals_only=False),
+    )
+
+
+def _agent(inputs: RegionInputs) -> str:
+    settings = {
+        "kind": "region",
+        "domain": quoting.domain_name("spec.domain", inputs.region.domain),
+        "ttlSeconds": inputs.region.ttl_s,
+        "daemons": ["metadata", "named", "nginx", "rsyslogd", "squid"],
+        "dnsPort": names.PORT_REGION_DNS,
+        "regions": [],
+        "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
+    }
+    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
