@@ -1,0 +1,153 @@
+"""The resource definitions keep their own rules, and agree with the models and names that the operator uses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rackrelay import names
+from rackrelay.model.rack import parse_rack
+from rackrelay.model.region import RegionController, parse_region
+from rackrelay.model.subnet import Subnet, parse_subnet
+
+FOLDER = Path(__file__).parents[3] / "crds"
+CRDS = {crd["spec"]["names"]["plural"]: crd for crd in map(yaml.safe_load, map(Path.read_text, FOLDER.glob("*.yaml")))}
+PLURALS = (names.REGION_PLURAL, names.RACK_PLURAL, names.SUBNET_PLURAL)
+
+Schema = dict[str, Any]
+
+
+def schema_of(plural: str) -> Schema:
+    """The schema of the only version."""
+    (version,) = CRDS[plural]["spec"]["versions"]
+    schema: Schema = version["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def walk(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
+    """(path, schema) of every field below `schema`, itself included."""
+    yield path, schema
+    for name, field in schema.get("properties", {}).items():
+        yield from walk(field, f"{path}.{name}")
+    for key, suffix in (("items", "[]"), ("additionalProperties", "{}")):
+        if key in schema:
+            yield from walk(schema[key], path + suffix)
+
+
+def fields_of(plural: str) -> list[tuple[str, Schema]]:
+    """Every field of spec and status."""
+    properties = schema_of(plural)["properties"]
+    return [found for top in ("spec", "status") for found in walk(properties[top], top)]
+
+
+def pods_of(plural: str) -> Schema:
+    pods: Schema = schema_of(plural)["properties"]["spec"]["properties"]["pods"]["properties"]
+    return pods
+
+
+def test_definitions_are_those_that_the_operator_watches() -> None:
+    assert set(CRDS) == set(PLURALS)
+    for crd in CRDS.values():
+        (version,) = crd["spec"]["versions"]
+        assert (crd["spec"]["group"], version["name"]) == (names.GROUP, names.VERSION)
+
+
+@pytest.mark.parametrize("plural", PLURALS)
+def test_every_field_is_described_and_bounded(plural: str) -> None:
+    for path, field in fields_of(plural):
+        assert path.endswith(("[]", "{}")) or field.get("description"), path
+        if field.get("type") == "string":
+            assert "maxLength" in field or "enum" in field or field.get("format") == "date-time", path
+        if field.get("type") == "array":
+            assert "maxItems" in field, path
+            assert "x-kubernetes-list-type" in field, path
+        if "additionalProperties" in field:
+            assert "maxProperties" in field, path
+
+
+@pytest.mark.parametrize("plural", PLURALS)
+def test_every_rule_says_what_is_wrong(plural: str) -> None:
+    for path, field in fields_of(plural):
+        for rule in field.get("x-kubernetes-validations", ()):
+            assert rule.get("message"), path
+
+
+def test_pods_are_the_same_for_regions_and_racks() -> None:
+    region, rack = pods_of(names.REGION_PLURAL), pods_of(names.RACK_PLURAL)
+    assert region.keys() == rack.keys()
+    for field in region.keys() - {"nodeSelector", "resources"}:
+        assert region[field] == rack[field], field
+    assert region["resources"]["additionalProperties"] == rack["resources"]["additionalProperties"]
+
+
+def test_conditions_are_the_same_for_all_kinds() -> None:
+    conditions = [schema_of(plural)["properties"]["status"]["properties"]["conditions"] for plural in PLURALS]
+    assert conditions[0]["items"] == conditions[1]["items"] == conditions[2]["items"]
+
+
+def test_defaults_are_the_models_defaults() -> None:
+    spec = schema_of(names.REGION_PLURAL)["properties"]["spec"]["properties"]
+    assert RegionController.replicas == spec["replicas"]["default"]
+    assert RegionController.domain == spec["domain"]["default"]
+    assert RegionController.ttl_s == spec["ttlSeconds"]["default"]
+    assert RegionController.dnssec_validation == spec["dns"]["properties"]["dnssecValidation"]["default"]
+    assert RegionController.http_port == spec["http"]["properties"]["port"]["default"]
+    spec = schema_of(names.SUBNET_PLURAL)["properties"]["spec"]["properties"]
+    assert Subnet.managed is spec["managed"]["default"]
+    assert Subnet.allow_dns is spec["allowDNS"]["default"]
+    assert Subnet.allow_proxy is spec["allowProxy"]["default"]
+
+
+class Recorded(dict[str, Any]):
+    """A mapping that remembers which keys were read, below itself too."""
+
+    def __init__(self, content: dict[str, Any], path: str, read: set[str]) -> None:
+        super().__init__(
+            {k: Recorded(v, f"{path}.{k}", read) if isinstance(v, dict) else v for k, v in content.items()}
+        )
+        self.path, self.read = path, read
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(f"{self.path}.{key}")
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(f"{self.path}.{key}")
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(
+    ("plural", "parse", "spec"),
+    [
+        (names.REGION_PLURAL, parse_region, {"dns": {}, "http": {}, "pods": {}}),
+        (names.RACK_PLURAL, parse_rack, {"regionRef": {"name": "a"}, "addresses": {}, "pods": {}}),
+        (names.SUBNET_PLURAL, parse_subnet, {"cidr": "10.10.0.0/24", "regionRef": {"name": "a"}}),
+    ],
+    ids=PLURALS,
+)
+def test_every_field_of_spec_is_read_by_the_model(plural: str, parse: Any, spec: dict[str, Any]) -> None:
+    read: set[str] = set()
+    parse({"metadata": {"name": "a"}, "spec": Recorded(spec, "spec", read)})
+    declared = {
+        f"spec.{name}" + (f".{inner}" if inner else "")
+        for name, field in schema_of(plural)["properties"]["spec"]["properties"].items()
+        for inner in ("", *field.get("properties", {}))
+    }
+    assert read == declared
+
+
+def test_http_port_rule_knows_the_ports_of_region_pods() -> None:
+    (rule,) = schema_of(names.REGION_PLURAL)["properties"]["spec"]["properties"]["http"]["properties"]["port"][
+        "x-kubernetes-validations"
+    ]
+    for port in (
+        names.PORT_DNS,
+        names.PORT_REGION_DNS,
+        names.PORT_REGION_PROXY,
+        names.PORT_REGION_SYSLOG,
+        names.PORT_AGENT,
+    ):
+        assert str(port) in rule["rule"]
+    loopback = [value for name, value in vars(names).items() if name.startswith("PORT_LOCAL_")]
+    assert f"self >= {min(loopback)} && self <= {max(loopback)}" in rule["rule"]
