@@ -114,17 +114,10 @@ def build_controller_manager(at: Endpoint, folder: Path, pki: Pki) -> Daemon:
 
 def wait_ready(at: Endpoint, pki: Pki, servers: Sequence[Daemon], patience_s: float = 90) -> None:
     """Returns when the API server says ready. Raises LabError when a process died or time is up."""
-    kubectl = [
-        *at.enter,
-        find_binary("kubectl"),
-        "--kubeconfig",
-        pki.kubeconfig(ADMIN),
-        "get",
-        "--raw",
-        "/readyz",
-    ]
+    ask: list[str | Path] = [*at.enter, find_binary("kubectl"), "--kubeconfig", pki.kubeconfig(ADMIN)]
+    ask += ["get", "--raw", "/readyz"]
     deadline = time.monotonic() + patience_s
-    while run(kubectl, check=False).returncode:
+    while run(ask, check=False).returncode:
         for server in servers:
             server.require_running()
         if time.monotonic() > deadline:

@@ -1,0 +1,31 @@
+"""Brings images to a node's containerd, and remembers which it has."""
+
+import json
+from pathlib import Path
+
+from lab.binaries import NODE, binary_dir
+from lab.images import Archive
+from lab.node import NodeHost
+from lab.shell import run
+
+
+def is_missing(node: NodeHost, archive: Archive) -> bool:
+    """Whether the node has not got this very image."""
+    return _loaded(node).get(archive.image) != archive.id
+
+
+def load(node: NodeHost, archive: Archive) -> None:
+    """The image is on the node, ready for `imagePullPolicy: IfNotPresent`."""
+    ctr = [binary_dir(NODE) / "ctr", "--namespace=k8s.io", "images", "import", "--digests=false"]
+    run([*node.enter(), *ctr, archive.file], timeout_s=300)
+    loaded = _loaded(node) | {archive.image: archive.id}
+    _record(node).write_text(json.dumps(loaded, indent=1))
+
+
+def _loaded(node: NodeHost) -> dict[str, str]:
+    record = _record(node)
+    return json.loads(record.read_text()) if record.exists() else {}
+
+
+def _record(node: NodeHost) -> Path:
+    return node.folder / "images.json"
