@@ -48,8 +48,12 @@ class Node:
 
 @dataclass(frozen=True, order=True)
 class NameServer:
-    """One name server of the internal zone: the named of a rack or of a region replica."""
+    """One name server of the internal zone: the named of a rack or of a region replica.
 
+    `name` is the node's for a rack, the pod's for a region replica; it is unique in the namespace.
+    """
+
+    namespace: str
     name: str
     address: str
     port: int

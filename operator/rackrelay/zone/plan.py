@@ -1,5 +1,6 @@
 """The zone as it is published, as text and as the difference between two versions. Pure but for dnspython's parsing."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,6 +31,11 @@ class Zone:
     def soa(self) -> str:
         """The SOA's data. The last field is the TTL of negative answers: a name that comes must show at once."""
         return f"localhost. hostmaster.{self.domain}. {self.serial} {_TIMERS} 1"
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over the content, whatever its serial."""
+        return hashlib.sha256(repr((self.domain, self.ttl_s, sorted(self.rrsets.items()))).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -88,13 +88,16 @@ async def send_update(change: Change, key: Key, servers: Iterable[NameServer]) -
 async def repair(server: NameServer, wanted: Zone, key: Key) -> Outcome:
     """Bring one server that serves another version to `wanted`, from what it really has.
 
-    Raises:
-        Conflict: it serves a serial that is not older; the zone needs a new serial first.
+    DIFFERS when it is ahead: the zone needs a greater serial first, which the next probe will ask for.
     """
     try:
         served = await transfer(server, wanted.domain, key)
     except (OSError, EOFError, TimeoutError, dns.exception.DNSException):
         return Outcome.UNREACHABLE
+    if served == wanted:
+        return Outcome.UPDATED
+    if served.serial >= wanted.serial:
+        return Outcome.DIFFERS
     # The SOA's other fields may be an older release's: the prerequisite has to name what the server holds.
     outcomes = await send_update(plan_change(served, wanted), key, [server])
     return outcomes[server]

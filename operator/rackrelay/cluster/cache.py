@@ -1,0 +1,152 @@
+"""What the operator knows of the cluster: one small record per object, kept true by events and by LISTs.
+
+kopf can lose deletions after a relist, so a LIST now and then removes what is no longer there. What an event touched
+while the LIST was under way is newer than the LIST and stays.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rackrelay.cluster.client import NODE, OWNED, POD, RACK, REGION, SUBNET, Kind
+from rackrelay.model.observed import Node, Pod, parse_node, parse_pod
+from rackrelay.model.rack import RackController, parse_rack
+from rackrelay.model.region import RegionController, parse_region
+from rackrelay.model.subnet import Subnet, parse_subnet
+
+Manifest = dict[str, Any]
+Key = tuple[str, str]
+KINDS = (REGION, RACK, SUBNET, POD, NODE, *OWNED)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One of our custom resources with the status that it has now."""
+
+    spec: RegionController | RackController | Subnet
+    status: Mapping[str, Any]
+
+
+Record = Resource | Pod | Node | Manifest
+
+
+@dataclass
+class Cache:
+    """Records by kind and (namespace, name). Records are immutable; a changed object is a new record."""
+
+    _records: dict[Kind, dict[Key, Record]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    _touched: dict[tuple[Kind, Key], int] = field(default_factory=dict)
+    _clock: int = 0
+
+    def upsert(self, kind: Kind, body: Mapping[str, Any]) -> tuple[Record | None, Record] | None:
+        """(before, after) when the object changed in anything that counts, None otherwise."""
+        key, record = object_key(body), _PARSERS[kind](body)
+        self._touch(kind, key)
+        before = self._records[kind].get(key)
+        if before == record:
+            return None
+        self._records[kind][key] = record
+        return (before, record)
+
+    def remove(self, kind: Kind, key: Key) -> Record | None:
+        """The record that was there."""
+        self._touch(kind, key)
+        return self._records[kind].pop(key, None)
+
+    def mark(self) -> int:
+        """A point in time to hand to `sweep` after a LIST that begins now."""
+        return self._clock
+
+    def sweep(
+        self, kind: Kind, namespace: str, bodies: Iterable[Mapping[str, Any]], mark: int
+    ) -> Iterator[tuple[Record | None, Record | None]]:
+        """Bring a namespace to what a LIST found; yields (before, after) of each change."""
+        found = {object_key(body): body for body in bodies}
+        gone = [key for key in self._records[kind] if key[0] == namespace and key not in found]
+        for key in gone:
+            if self._touched.get((kind, key), 0) <= mark:
+                yield (self.remove(kind, key), None)
+        for key, body in found.items():
+            if self._touched.get((kind, key), 0) <= mark:
+                changed = self.upsert(kind, body)
+                if changed:
+                    yield changed
+
+    def regions(self, namespace: str) -> list[RegionController]:
+        """The RegionControllers of a namespace, by name."""
+        return [r.spec for r in self._resources(REGION, namespace) if isinstance(r.spec, RegionController)]
+
+    def racks(self, namespace: str) -> list[RackController]:
+        """The RackControllers of a namespace, by name."""
+        return [r.spec for r in self._resources(RACK, namespace) if isinstance(r.spec, RackController)]
+
+    def subnets(self, namespace: str) -> list[Subnet]:
+        """The Subnets of a namespace, by name."""
+        return [r.spec for r in self._resources(SUBNET, namespace) if isinstance(r.spec, Subnet)]
+
+    def resource(self, kind: Kind, key: Key) -> Resource | None:
+        """One custom resource with its status."""
+        record = self._records[kind].get(key)
+        return record if isinstance(record, Resource) else None
+
+    def subnet_status(self, subnet: Subnet) -> Mapping[str, Any]:
+        """The status that a Subnet has now; empty when it has none."""
+        resource = self.resource(SUBNET, subnet.meta.key)
+        return resource.status if resource else {}
+
+    def pods(self, namespace: str) -> list[Pod]:
+        """Our pods in a namespace, by name."""
+        pods = self._records[POD].items()
+        return [p for (ns, _), p in sorted(pods, key=_by_key) if ns == namespace and isinstance(p, Pod)]
+
+    def nodes(self) -> list[Node]:
+        """All nodes, by name."""
+        return [n for _, n in sorted(self._records[NODE].items(), key=_by_key) if isinstance(n, Node)]
+
+    def owned(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """An object of ours as the API server has it."""
+        record = self._records[kind].get((namespace, name))
+        return record if isinstance(record, dict) else None
+
+    def all_owned(self, kind: Kind, namespace: str) -> list[Manifest]:
+        """All objects of ours of one kind in a namespace."""
+        return [m for (ns, _), m in self._records[kind].items() if ns == namespace and isinstance(m, dict)]
+
+    def _resources(self, kind: Kind, namespace: str) -> list[Resource]:
+        items = sorted(self._records[kind].items(), key=_by_key)
+        return [r for (ns, _), r in items if ns == namespace and isinstance(r, Resource)]
+
+    def _touch(self, kind: Kind, key: Key) -> None:
+        self._clock += 1
+        self._touched[(kind, key)] = self._clock
+
+
+def object_key(body: Mapping[str, Any]) -> Key:
+    """(namespace, name) of an object; the namespace of a Node is empty."""
+    metadata = body["metadata"]
+    return (metadata.get("namespace", ""), metadata["name"])
+
+
+def _by_key(item: tuple[Key, object]) -> Key:
+    return item[0]
+
+
+def _resource(parse: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any]], Record]:
+    return lambda body: Resource(parse(body), dict(body.get("status", {})))
+
+
+def _manifest(body: Mapping[str, Any]) -> Manifest:
+    """What apply compares with. Status ticks, and managedFields are as long as the object; the workloads' counts come
+    from the pods."""
+    metadata = {k: v for k, v in body["metadata"].items() if k not in ("managedFields", "generation")}
+    return {**{k: v for k, v in body.items() if k != "status"}, "metadata": metadata}
+
+
+_PARSERS: dict[Kind, Callable[[Mapping[str, Any]], Record]] = {
+    REGION: _resource(parse_region),
+    RACK: _resource(parse_rack),
+    SUBNET: _resource(parse_subnet),
+    POD: parse_pod,
+    NODE: parse_node,
+    **dict.fromkeys(OWNED, _manifest),
+}

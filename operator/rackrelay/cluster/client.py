@@ -1,0 +1,161 @@
+"""The Kubernetes API as this operator uses it: plain dicts, server-side apply, errors in our own terms.
+
+All exceptions of the client library are converted here, in one place.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client as kubernetes
+
+from rackrelay import names
+from rackrelay.cluster.endpoint import Endpoint
+from rackrelay.errors import ClusterError, Conflict
+
+Manifest = dict[str, Any]
+TIMEOUT = aiohttp.ClientTimeout(total=5.0, connect=2.0)
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where objects of one kind live in the API."""
+
+    name: str
+    prefix: str
+    plural: str
+    namespaced: bool = True
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """URL path of a collection or, with a name, of an object or its subresource."""
+        parts = [self.prefix]
+        if self.namespaced:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/" + "/".join(parts)
+
+
+_OURS = f"apis/{names.API_VERSION}"
+REGION = Kind("RegionController", _OURS, names.REGION_PLURAL)
+RACK = Kind("RackController", _OURS, names.RACK_PLURAL)
+SUBNET = Kind("Subnet", _OURS, names.SUBNET_PLURAL)
+POD = Kind("Pod", "api/v1", "pods")
+NODE = Kind("Node", "api/v1", "nodes", namespaced=False)
+SECRET = Kind("Secret", "api/v1", "secrets")
+CONFIG_MAP = Kind("ConfigMap", "api/v1", "configmaps")
+SERVICE = Kind("Service", "api/v1", "services")
+EVENT = Kind("Event", "api/v1", "events")
+STATEFUL_SET = Kind("StatefulSet", "apis/apps/v1", "statefulsets")
+DAEMON_SET = Kind("DaemonSet", "apis/apps/v1", "daemonsets")
+
+OWNED = (CONFIG_MAP, SERVICE, STATEFUL_SET, DAEMON_SET)
+BY_NAME = {kind.name: kind for kind in (REGION, RACK, SUBNET, POD, NODE, SECRET, EVENT, *OWNED)}
+
+MANAGED = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+SELECTORS = dict.fromkeys((POD, *OWNED), MANAGED)
+
+
+class Client:
+    """A connection to the API server. Every method raises ClusterError when it refuses or does not answer."""
+
+    def __init__(self, api: kubernetes.ApiClient) -> None:
+        self._api = api
+
+    @classmethod
+    def connect(cls, endpoint: Endpoint) -> "Client":
+        """A client of one API server."""
+        return cls(kubernetes.ApiClient(endpoint.configuration))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """The object, or None when there is none."""
+        try:
+            return await self._call("GET", kind.path(namespace, name))
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list(self, kind: Kind, namespace: str = "", **query: str) -> list[Manifest]:
+        """All objects of a kind in a namespace, page by page; only ours where the kind is shared with others."""
+        query.setdefault("limit", str(PAGE))
+        if kind in SELECTORS:
+            query.setdefault("labelSelector", SELECTORS[kind])
+        items: list[Manifest] = []
+        while True:
+            page = await self._call("GET", kind.path(namespace), query)
+            items += page["items"]
+            query["continue"] = page["metadata"].get("continue", "")
+            if not query["continue"]:
+                return items
+
+    async def create(self, kind: Kind, manifest: Manifest) -> Manifest | None:
+        """The object as created, or None when one of that name exists."""
+        try:
+            query = {"fieldManager": names.FIELD_MANAGER}
+            return await self._call("POST", kind.path(manifest["metadata"]["namespace"]), query, manifest)
+        except Conflict:
+            return None
+
+    async def apply(self, kind: Kind, manifest: Manifest, subresource: str = "") -> Manifest:
+        """The object after server-side apply with our field manager.
+
+        Raises:
+            Conflict: the manifest names a resourceVersion that is no longer the newest.
+        """
+        metadata = manifest["metadata"]
+        path = kind.path(metadata["namespace"], metadata["name"], subresource)
+        query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+        return await self._call("PATCH", path, query, manifest, "application/apply-patch+yaml")
+
+    async def annotate(self, kind: Kind, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+        """Set annotations on an object that others own too."""
+        body = {"metadata": {"annotations": dict(annotations)}}
+        query = {"fieldManager": names.FIELD_MANAGER}
+        await self._call("PATCH", kind.path(namespace, name), query, body, "application/merge-patch+json")
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        """Delete an object; one that is gone already is no error."""
+        try:
+            await self._call("DELETE", kind.path(namespace, name))
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        url = self._api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": "application/json", "User-Agent": "rackrelay", "Content-Type": content_type}
+        await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        try:
+            response = await self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
+            text = await response.read()  # type: ignore[no-untyped-call]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ClusterError(f"{method} {path}: {error or type(error).__name__}") from error
+        return _answer(method, path, response.status, text)
+
+
+def _answer(method: str, path: str, status: int, text: bytes) -> Manifest:
+    if status < 300:
+        answer: Manifest = json.loads(text)
+        return answer
+    try:
+        message = json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = text[:200].decode(errors="replace")
+    if status == 409:
+        raise Conflict(f"{method} {path}: {message}")
+    raise ClusterError(f"{method} {path}: HTTP {status}: {message}", status)

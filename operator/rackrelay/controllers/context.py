@@ -1,0 +1,139 @@
+"""What all controllers share: the operator's memory and its connections."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from rackrelay import names
+from rackrelay.cluster.cache import Cache
+from rackrelay.cluster.client import Client, Kind
+from rackrelay.controllers.evidence import EvidenceBook, Sighting
+from rackrelay.controllers.queue import Key, Queue
+from rackrelay.manifests.containers import Image
+from rackrelay.model.observed import NameServer, Node, Pod
+from rackrelay.model.rack import Network, RackController
+from rackrelay.model.reference import belongs_to, duplicates
+from rackrelay.model.region import RegionController
+from rackrelay.model.subnet import Subnet
+from rackrelay.settings import Settings
+from rackrelay.zone.evidence import Evidence, judge
+from rackrelay.zone.plan import Zone
+from rackrelay.zone.publish import Key as TsigKey
+from rackrelay.zone.publish import Outcome
+from rackrelay.zone.records import Answer, RackView
+
+RegionKey = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class RegionKeys:
+    """A region's two keys, as read from its Secrets."""
+
+    tsig: TsigKey
+    agent: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ZoneState:
+    """A region's zone as it was last computed and published."""
+
+    zone: Zone
+    answers: Mapping[Network, Answer]
+    outcomes: Mapping[NameServer, Outcome]
+
+
+@dataclass
+class Context:
+    """One running operator."""
+
+    settings: Settings
+    client: Client
+    cache: Cache
+    queue: Queue
+    book: EvidenceBook
+    agents: aiohttp.ClientSession
+    keys: dict[RegionKey, RegionKeys] = field(default_factory=dict)
+    zones: dict[RegionKey, ZoneState] = field(default_factory=dict)
+    config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image:
+        """What region and rack pods run unless a resource says otherwise."""
+        return Image(self.settings.dataplane_image, self.settings.dataplane_pull_policy)
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return time.monotonic()
+
+    def subnets_of(self, region: RegionController) -> tuple[Subnet, ...]:
+        """The Subnets of a region that count, by name."""
+        everything = self.cache.subnets(region.meta.namespace)
+        left_out = duplicates(everything)
+        regions = self.cache.regions(region.meta.namespace)
+        return tuple(
+            s
+            for s in everything
+            if s.meta.key not in left_out and not s.meta.deleting and belongs_to(s.region, region, regions)
+        )
+
+    def racks_of(self, region: RegionController) -> tuple[RackController, ...]:
+        """The RackControllers of a region, by name."""
+        regions = self.cache.regions(region.meta.namespace)
+        racks = self.cache.racks(region.meta.namespace)
+        return tuple(r for r in racks if not r.meta.deleting and belongs_to(r.region, region, regions))
+
+    def nodes_of(self, rack: RackController) -> list[Node]:
+        """The nodes that a RackController selects: these are its racks, whether or not a pod runs there yet."""
+        return [node for node in self.cache.nodes() if node.matches(rack.pods.node_selector)]
+
+    def pods_of(self, component: str, namespace: str, owner: str) -> list[Pod]:
+        """The pods of a region or of a RackController, by name."""
+        pods = self.cache.pods(namespace)
+        return [p for p in pods if p.component == component and p.owner == owner]
+
+    def rack_pods(self, rack: RackController) -> dict[str, Pod]:
+        """Node name -> rack pod; a pod that stays wins over one that is being deleted."""
+        pods = self.pods_of(names.COMPONENT_RACK, rack.meta.namespace, rack.meta.name)
+        return {pod.node: pod for pod in sorted(pods, key=lambda p: not p.deleting) if pod.node}
+
+    def views_of(self, rack: RackController) -> list[RackView]:
+        """The racks of a RackController, one a node, each with its tier now and the addresses that count."""
+        pods = self.rack_pods(rack)
+        return [self._view(rack, node, pods.get(node.name)) for node in self.nodes_of(rack)]
+
+    def _view(self, rack: RackController, node: Node, pod: Pod | None) -> RackView:
+        sighting = self.book.find(rack.meta.namespace, node.name)
+        asked = node.drained or node.name in rack.drained_nodes
+        leaving = pod is not None and pod.deleting
+        evidence = sighting.evidence(asked, leaving) if sighting and pod else Evidence(misses=0)
+        judgement = judge(evidence, self.now(), self.settings.probe_misses)
+        return RackView(node.name, self.book.addresses(rack, node.name), judgement)
+
+    def servers_of(self, region: RegionController) -> list[NameServer]:
+        """The name servers that should serve a region's zone: its own pods and its racks."""
+        namespace = region.meta.namespace
+        replicas = self.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
+        servers = [NameServer(namespace, p.name, p.address, names.PORT_REGION_DNS) for p in replicas if p.address]
+        for rack in self.racks_of(region):
+            nodes = {node.name for node in self.nodes_of(rack)}
+            for node, pod in self.rack_pods(rack).items():
+                if pod.address and node in nodes:
+                    servers.append(NameServer(namespace, node, pod.address, names.PORT_DNS))
+        return servers
+
+    def sighting_of(self, pod: Pod) -> Sighting | None:
+        """What was seen of a pod's name server and agent."""
+        name = pod.node if pod.component == names.COMPONENT_RACK else pod.name
+        return self.book.find(pod.namespace, name)
+
+    def enqueue_namespace(self, namespace: str) -> None:
+        """Have everything of a namespace reconciled."""
+        for region in self.cache.regions(namespace):
+            self.queue.add(Key("region", *region.meta.key))
+            self.queue.add(Key("zone", *region.meta.key))
+        for rack in self.cache.racks(namespace):
+            self.queue.add(Key("rack", *rack.meta.key))
+        for subnet in self.cache.subnets(namespace):
+            self.queue.add(Key("subnet", *subnet.meta.key))

@@ -1,0 +1,34 @@
+"""From a key of the queue to the reconciler of what it names."""
+
+from rackrelay.cluster.client import RACK, REGION, SUBNET
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.queue import Key
+from rackrelay.controllers.rack import reconcile_rack
+from rackrelay.controllers.region import reconcile_region
+from rackrelay.controllers.subnet import reconcile_subnet
+from rackrelay.controllers.zone import reconcile_zone
+from rackrelay.model.rack import RackController
+from rackrelay.model.region import RegionController
+from rackrelay.model.subnet import Subnet
+
+_KINDS = {"region": REGION, "zone": REGION, "rack": RACK, "subnet": SUBNET}
+
+
+async def reconcile(context: Context, key: Key) -> None:
+    """Reconcile what a key names; what is gone or going needs nothing, garbage collection does the rest."""
+    name = (key.namespace, key.name)
+    resource = context.cache.resource(_KINDS[key.what], name)
+    if resource is None or resource.spec.meta.deleting:
+        if key.what == "region":
+            context.keys.pop(name, None)
+            context.zones.pop(name, None)
+        return
+    match resource.spec:
+        case RegionController() as region if key.what == "zone":
+            await reconcile_zone(context, region)
+        case RegionController() as region:
+            await reconcile_region(context, region)
+        case RackController() as rack:
+            await reconcile_rack(context, rack)
+        case Subnet() as subnet:
+            await reconcile_subnet(context, subnet)

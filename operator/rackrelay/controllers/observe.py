@@ -1,0 +1,134 @@
+"""The two loops that look at racks and regions: SOA probes several times a second, agent status once a second."""
+
+import asyncio
+import logging
+import time
+
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.queue import Key
+from rackrelay.errors import NotReady
+from rackrelay.model.observed import NameServer
+from rackrelay.model.region import RegionController
+from rackrelay.probe.agents import fetch_status
+from rackrelay.probe.dns import Prober, Question
+from rackrelay.zone.evidence import Judgement
+
+# A tick this much late says more about this process than about the racks: its misses do not count.
+LATE_FACTOR = 2.0
+PARALLEL_STATUS = 64
+REPAIR_EVERY_TICKS = 4
+
+logger = logging.getLogger(__name__)
+
+Judgements = dict[tuple[str, str], dict[str, Judgement]]
+
+
+async def probe_forever(context: Context) -> None:
+    """Probe every name server at the settings' interval and have a zone decided anew when a judgement changed."""
+    prober = Prober(lambda server, serial: context.book.answered(server, serial, context.now()))
+    await prober.start()
+    interval = context.settings.probe_interval_s
+    before: Judgements = {}
+    tick, due = 0, context.now()
+    try:
+        while True:
+            # Answers that wait in the socket were given in time.
+            await asyncio.sleep(0)
+            late = context.now() - due > LATE_FACTOR * interval
+            _probe_all(context, prober, count_misses=not late)
+            before = _enqueue_changes(context, before, tick)
+            tick += 1
+            due = max(due + interval, context.now())
+            await asyncio.sleep(due - context.now())
+    finally:
+        prober.close()
+
+
+async def poll_forever(context: Context) -> None:
+    """Ask every agent for its status once per interval."""
+    limit = asyncio.Semaphore(PARALLEL_STATUS)
+    while True:
+        started = context.now()
+        await asyncio.gather(
+            *(
+                _poll(context, region, server, limit)
+                for region in _regions(context)
+                for server in context.servers_of(region)
+            )
+        )
+        await asyncio.sleep(max(0.05, context.settings.status_interval_s - (context.now() - started)))
+
+
+def _probe_all(context: Context, prober: Prober, count_misses: bool) -> None:
+    questions: dict[tuple[str, str], str] = {}
+    servers: list[NameServer] = []
+    for region in _regions(context):
+        for server in context.servers_of(region):
+            servers.append(server)
+            questions[(server.namespace, server.name)] = region.domain
+    for sighting in context.book.track(servers):
+        if sighting.waiting and count_misses:
+            sighting.misses += 1
+        sighting.waiting = True
+        server = sighting.server
+        prober.ask(Question(server, questions[(server.namespace, server.name)]))
+
+
+def _enqueue_changes(context: Context, before: Judgements, tick: int) -> Judgements:
+    after: Judgements = {}
+    for region in _regions(context):
+        key = region.meta.key
+        after[key] = {v.name: v.judgement for rack in context.racks_of(region) for v in context.views_of(rack)}
+        behind = _note_lag(context, region)
+        if before.get(key) != after[key] or (behind and tick % REPAIR_EVERY_TICKS == 0):
+            context.queue.add(Key("zone", *key))
+            for rack in context.racks_of(region):
+                context.queue.add(Key("rack", *rack.meta.key))
+    return after
+
+
+def _note_lag(context: Context, region: RegionController) -> bool:
+    """Whether a reachable server serves another serial than the published one; notes since when."""
+    state = context.zones.get(region.meta.key)
+    if state is None:
+        return False
+    behind = False
+    for server in context.servers_of(region):
+        sighting = context.book.find(server.namespace, server.name)
+        if sighting is None:
+            continue
+        serial = context.book.serial(server)
+        if serial is None or serial == state.zone.serial:
+            sighting.behind_since = None
+        else:
+            sighting.behind_since = sighting.behind_since or context.now()
+            behind = True
+    return behind
+
+
+async def _poll(context: Context, region: RegionController, server: NameServer, limit: asyncio.Semaphore) -> None:
+    keys = context.keys.get(region.meta.key)
+    sighting = context.book.find(server.namespace, server.name)
+    if keys is None or sighting is None:
+        return
+    async with limit:
+        try:
+            status = await fetch_status(context.agents, server.address, keys.agent, time.time)
+        except NotReady as error:
+            logger.debug("%s: %s", server.name, error)
+            return
+    changed = sighting.status != status
+    sighting.status, sighting.status_at = status, context.now()
+    if changed:
+        _enqueue_region(context, region)
+
+
+def _enqueue_region(context: Context, region: RegionController) -> None:
+    context.queue.add(Key("zone", *region.meta.key))
+    context.queue.add(Key("region", *region.meta.key))
+    for rack in context.racks_of(region):
+        context.queue.add(Key("rack", *rack.meta.key))
+
+
+def _regions(context: Context) -> list[RegionController]:
+    return [r for ns in context.settings.region_namespaces for r in context.cache.regions(ns) if not r.meta.deleting]

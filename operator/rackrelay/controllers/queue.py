@@ -1,0 +1,81 @@
+"""A keyed work queue: one worker at a time for each key, again if it changed meanwhile, later if it failed."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from rackrelay.errors import NotReady, RackrelayError
+
+FIRST_DELAY_S = 0.2
+MAX_DELAY_S = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What to reconcile: `what` is region, rack, subnet or zone."""
+
+    what: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.namespace}/{self.name}"
+
+
+@dataclass
+class Queue:
+    """Dirty keys wait in the order in which they came; `reconcile` is awaited with one key."""
+
+    reconcile: Callable[[Key], Awaitable[None]]
+    _waiting: asyncio.Queue[Key] = field(default_factory=asyncio.Queue)
+    _dirty: set[Key] = field(default_factory=set)
+    _processing: set[Key] = field(default_factory=set)
+    _failures: dict[Key, int] = field(default_factory=dict)
+
+    def add(self, key: Key) -> None:
+        """Have a key reconciled; one that waits already is not doubled."""
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._processing:
+            self._waiting.put_nowait(key)
+
+    def add_later(self, key: Key, delay_s: float) -> None:
+        """Have a key reconciled after a while."""
+        asyncio.get_running_loop().call_later(delay_s, self.add, key)
+
+    async def work(self) -> None:
+        """Reconcile keys for ever. Several of these may run at once."""
+        while True:
+            key = await self._waiting.get()
+            self._dirty.discard(key)
+            self._processing.add(key)
+            try:
+                await self._attempt(key)
+            finally:
+                self._processing.discard(key)
+                if key in self._dirty:
+                    self._waiting.put_nowait(key)
+
+    async def _attempt(self, key: Key) -> None:
+        try:
+            await self.reconcile(key)
+            self._failures.pop(key, None)
+        except RackrelayError as error:
+            delay_s = self._retry(key)
+            level = logging.DEBUG if isinstance(error, NotReady) else logging.WARNING
+            logger.log(level, "%s: %s; again in %.1f s", key, error, delay_s)
+        except Exception:
+            delay_s = self._retry(key)
+            logger.exception("%s: unexpected error; again in %.1f s", key, delay_s)
+
+    def _retry(self, key: Key) -> float:
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(failures, 16)) * random.uniform(0.8, 1.2)  # noqa: S311
+        self.add_later(key, delay_s)
+        return delay_s

@@ -1,0 +1,130 @@
+"""One RackController: its configuration and pods, and the health of its racks in its status."""
+
+from collections import Counter
+from typing import Any
+
+from rackrelay import names
+from rackrelay.cluster.apply import apply_objects
+from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
+from rackrelay.cluster.status import write_status
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.queue import Key
+from rackrelay.controllers.region import config_condition, refresh_volumes
+from rackrelay.desired import desire_rack, find_endpoints
+from rackrelay.errors import InvalidSpec, NotReady
+from rackrelay.model import condition
+from rackrelay.model.condition import Condition
+from rackrelay.model.rack import RackController
+from rackrelay.model.reference import resolve_region
+from rackrelay.model.region import RegionController
+from rackrelay.render.inputs import RackInputs
+from rackrelay.zone.evidence import Tier
+from rackrelay.zone.records import RackView
+
+MAX_LISTED = 32
+RECHECK_S = 5.0
+
+
+async def reconcile_rack(context: Context, rack: RackController) -> None:
+    """Apply what the racks consist of and write the status."""
+    try:
+        region = resolve_region(rack.region, context.cache.regions(rack.meta.namespace))
+    except InvalidSpec as error:
+        await _write(context, rack, [*condition.stalled("AmbiguousRegion", str(error))])
+        return
+    except NotReady as error:
+        await _write(context, rack, [*condition.waiting("RegionNotFound", str(error))])
+        return
+    zone_config = context.cache.owned(CONFIG_MAP, region.meta.namespace, names.zone_config(region.meta.name))
+    endpoints = find_endpoints(region, context.cache.all_owned(SERVICE, region.meta.namespace))
+    if zone_config is None or len(endpoints) < region.replicas:
+        await _write(context, rack, [*condition.waiting("WaitingForRegion", "the region's Services are being made")])
+        raise NotReady("the region is not laid out yet")
+    inputs = RackInputs(region=region, subnets=context.subnets_of(region), endpoints=endpoints)
+    desired = desire_rack(rack, inputs, context.image)
+    await apply_objects(context.client, context.cache, desired.objects)
+    pods = list(context.rack_pods(rack).values())
+    await refresh_volumes(context, pods, desired.config_hash)
+    config = config_condition(context, pods, desired.config_hash)
+    conditions = [*await _readiness(context, rack), *([config] if config else [])]
+    await _write(context, rack, conditions, region)
+
+
+async def _readiness(context: Context, rack: RackController) -> tuple[Condition, ...]:
+    nodes, pods = context.nodes_of(rack), context.rack_pods(rack)
+    problems = [f"{node}: {pod.problem}" for node, pod in sorted(pods.items()) if pod.problem]
+    missing = [node.name for node in nodes if node.name not in pods]
+    if problems:
+        return condition.waiting("PodsNotReady", "; ".join(problems))
+    if missing:
+        context.queue.add_later(Key("rack", *rack.meta.key), RECHECK_S)
+        refusal = await _find_refusal(context, rack)
+        if refusal:
+            return condition.waiting("PodsRefused", refusal)
+        return condition.waiting("Starting", f"no pod yet on {', '.join(missing)}")
+    return condition.ready(f"{len(nodes)} nodes selected, each has its rack")
+
+
+async def _find_refusal(context: Context, rack: RackController) -> str:
+    """Why the DaemonSet makes no pods; only its Events tell. Empty when there is none."""
+    workload = names.rack_workload(rack.meta.name)
+    selector = f"involvedObject.kind=DaemonSet,involvedObject.name={workload},reason=FailedCreate"
+    events = await context.client.list(EVENT, rack.meta.namespace, fieldSelector=selector)
+    newest = max(events, key=lambda e: e.get("lastTimestamp") or "", default=None)
+    if newest is None:
+        return ""
+    advice = "racks use the host network: allow it with the label pod-security.kubernetes.io/enforce=privileged"
+    message: str = newest.get("message", "")
+    return f"{message}; {advice} on namespace {rack.meta.namespace}" if "PodSecurity" in message else message
+
+
+async def _write(
+    context: Context, rack: RackController, conditions: list[Condition], region: RegionController | None = None
+) -> None:
+    views = context.views_of(rack)
+    fields: dict[str, Any] = {}
+    # Before the zone has been decided once, tiers are only what has not been seen yet.
+    if region is not None and region.meta.key in context.zones:
+        health = _health(context, region, views)
+        conditions = [*conditions, *([health[1]] if health[1] else [])]
+        fields = {"racks": _counts(views), "notHealthy": health[0]}
+    elif (resource := context.cache.resource(RACK, rack.meta.key)) is not None:
+        fields = {k: v for k, v in resource.status.items() if k in ("racks", "notHealthy")}
+        kept = [c for c in resource.status.get("conditions", ()) if c["type"] == condition.RACKS_HEALTHY]
+        conditions += [Condition(c["type"], c["status"] == "True", c["reason"], c["message"]) for c in kept]
+    await write_status(context.client, context.cache, RACK, rack.meta, (fields, conditions))
+
+
+def _counts(views: list[RackView]) -> dict[str, int]:
+    tiers = Counter(view.judgement.tier for view in views)
+    return {"desired": len(views), **{tier.name.lower(): tiers[tier] for tier in Tier}}
+
+
+def _health(
+    context: Context, region: RegionController, views: list[RackView]
+) -> tuple[list[dict[str, str]], Condition | None]:
+    networks = [s.cidr for s in context.subnets_of(region)]
+    listed = []
+    for view in views:
+        judgement = view.judgement
+        if judgement.tier is not Tier.HEALTHY:
+            listed.append(_entry(view.name, judgement.tier.word, judgement.reason, judgement.message))
+        elif not any(a in n for a in view.addresses for n in networks if n.version == a.version):
+            listed.append(_entry(view.name, judgement.tier.word, "NoSubnet", _no_subnet(view)))
+    if not views:
+        return [], Condition(
+            condition.RACKS_HEALTHY, False, "NoRacks", "no node matches spec.pods.nodeSelector; label the rack nodes"
+        )
+    if listed:
+        names_text = ", ".join(f"{entry['node']} ({entry['reason']})" for entry in listed)
+        return listed[:MAX_LISTED], Condition(condition.RACKS_HEALTHY, False, "Degraded", names_text)
+    return [], Condition(condition.RACKS_HEALTHY, True, "AllHealthy", f"{len(views)} racks are healthy")
+
+
+def _entry(node: str, tier: str, reason: str, message: str) -> dict[str, str]:
+    return {"node": node, "tier": tier, "reason": reason, "message": message[:1024]}
+
+
+def _no_subnet(view: RackView) -> str:
+    has = ", ".join(str(a) for a in view.addresses) or "none that counts"
+    return f"no address of this node lies in a Subnet, so no machine uses it; it has {has}: add a Subnet or an address"

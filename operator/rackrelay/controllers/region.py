@@ -1,0 +1,142 @@
+"""One RegionController: its keys, Services, configuration and pods, and what its status says."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from rackrelay import names
+from rackrelay.cluster.apply import apply_objects, delete_surplus
+from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SECRET, SERVICE
+from rackrelay.cluster.status import write_status
+from rackrelay.controllers.context import Context, RegionKeys
+from rackrelay.controllers.queue import Key
+from rackrelay.desired import desire_region, find_endpoints, rack_networks
+from rackrelay.errors import ClusterError, NotReady
+from rackrelay.manifests.secrets import build_agent_secret, build_tsig_secret
+from rackrelay.model import condition
+from rackrelay.model.condition import Condition
+from rackrelay.model.observed import Pod
+from rackrelay.model.region import RegionController, RegionEndpoint
+from rackrelay.zone.publish import Key as TsigKey
+from rackrelay.zone.publish import Outcome
+
+
+async def reconcile_region(context: Context, region: RegionController) -> None:
+    """Apply what the region consists of and write its status."""
+    await ensure_keys(context, region)
+    namespace = region.meta.namespace
+    if context.cache.owned(CONFIG_MAP, namespace, names.zone_config(region.meta.name)) is None:
+        # Pods that start before the zone exists would wait for the kubelet's slow refresh of the volume.
+        context.queue.add(Key("zone", *region.meta.key))
+        raise NotReady("the zone is not written yet")
+    networks = rack_networks(context.racks_of(region), context.cache.nodes())
+    desired = desire_region(region, context.subnets_of(region), networks, context.image)
+    await apply_objects(context.client, context.cache, desired.objects)
+    await delete_surplus(context.client, context.cache, region.meta.uid, desired.objects)
+    pods = context.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
+    await refresh_volumes(context, pods, desired.config_hash)
+    context.config_hashes[(REGION, *region.meta.key)] = desired.config_hash
+    endpoints = find_endpoints(region, context.cache.all_owned(SERVICE, namespace))
+    fields = _status_fields(context, region, pods, endpoints)
+    await write_status(context.client, context.cache, REGION, region.meta, (fields, _conditions(context, region, pods)))
+
+
+async def ensure_keys(context: Context, region: RegionController) -> None:
+    """Make the region's Secrets if they do not exist, and read them. They are never changed and never logged."""
+    if region.meta.key in context.keys:
+        return
+    namespace, name = region.meta.key
+    tsig_secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    await _ensure_secret(context, build_tsig_secret(namespace, name, tsig_secret))
+    await _ensure_secret(context, build_agent_secret(namespace, name, secrets.token_urlsafe(32)))
+    tsig = await _read_secret(context, namespace, names.tsig_secret(name))
+    agent = await _read_secret(context, namespace, names.agent_secret(name))
+    context.keys[region.meta.key] = RegionKeys(
+        TsigKey(tsig[names.KEY_TSIG_NAME].decode(), tsig[names.KEY_TSIG_SECRET].decode()), agent[names.KEY_AGENT]
+    )
+    context.queue.add(Key("zone", *region.meta.key))
+
+
+async def refresh_volumes(context: Context, pods: list[Pod], config_hash: str) -> None:
+    """Touch each pod once per configuration: the kubelet then refreshes its volumes at once instead of in a minute."""
+    for pod in pods:
+        if pod.config != config_hash and not pod.deleting:
+            annotations = {names.ANNOTATION_CONFIG: config_hash}
+            await context.client.annotate(POD, pod.namespace, pod.name, annotations)
+
+
+async def _ensure_secret(context: Context, manifest: dict[str, Any]) -> None:
+    metadata = manifest["metadata"]
+    if await context.client.get(SECRET, metadata["namespace"], metadata["name"]) is None:
+        await context.client.create(SECRET, manifest)
+
+
+async def _read_secret(context: Context, namespace: str, name: str) -> Mapping[str, bytes]:
+    live = await context.client.get(SECRET, namespace, name)
+    if live is None:
+        raise ClusterError(f"Secret {namespace}/{name} vanished while it was made")
+    return {key: base64.b64decode(value) for key, value in live.get("data", {}).items()}
+
+
+def _status_fields(
+    context: Context, region: RegionController, pods: list[Pod], endpoints: tuple[RegionEndpoint, ...]
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "replicas": len([p for p in pods if not p.deleting]),
+        "readyReplicas": len([p for p in pods if p.ready and not p.deleting]),
+        "endpoints": [{"name": e.name, "address": e.address} for e in endpoints],
+    }
+    state = context.zones.get(region.meta.key)
+    if state is not None:
+        labels = {label for label, _ in state.zone.rrsets}
+        fields["zone"] = {"serial": state.zone.serial, "names": len(labels), "digest": state.zone.digest}
+    return fields
+
+
+def _conditions(context: Context, region: RegionController, pods: list[Pod]) -> list[Condition]:
+    found = [*_readiness(region, pods)]
+    zone = _zone_condition(context, region)
+    config = config_condition(context, pods, context.config_hashes[(REGION, *region.meta.key)])
+    return [*found, *([zone] if zone else []), *([config] if config else [])]
+
+
+def _readiness(region: RegionController, pods: list[Pod]) -> tuple[Condition, ...]:
+    ready = len([p for p in pods if p.ready and not p.deleting])
+    if ready >= region.replicas and len(pods) == region.replicas:
+        return condition.ready(f"{ready} of {region.replicas} replicas are ready")
+    problems = [f"{p.name}: {p.problem}" for p in pods if p.problem]
+    if problems:
+        return condition.waiting("PodsNotReady", "; ".join(problems))
+    return condition.waiting("Starting", f"{ready} of {region.replicas} replicas are ready")
+
+
+def _zone_condition(context: Context, region: RegionController) -> Condition | None:
+    state = context.zones.get(region.meta.key)
+    if state is None:
+        return None
+    wrong = sorted(s.name for s, o in state.outcomes.items() if o in (Outcome.DIFFERS, Outcome.REFUSED))
+    if wrong:
+        message = f"serial {state.zone.serial} is not served by {', '.join(wrong)}; it is sent again"
+        return Condition(condition.ZONE_PUBLISHED, False, "ServersDiffer", message)
+    return Condition(condition.ZONE_PUBLISHED, True, "Published", "every name server in reach serves the zone")
+
+
+def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Condition | None:
+    """ConfigApplied as the agents of these pods report it; None while no agent has been heard."""
+    rejected, pending, heard = [], [], False
+    for pod in pods:
+        sighting = context.sighting_of(pod)
+        if sighting is None or sighting.status is None:
+            continue
+        heard = True
+        rejected += [f"{pod.name}: {d}: {words}" for d, words in sorted(sighting.status.rejected.items())]
+        if sighting.status.config_hash != wanted_hash or not sighting.status.config_applied:
+            pending.append(pod.name)
+    if not heard:
+        return None
+    if rejected:
+        return Condition(condition.CONFIG_APPLIED, False, "ConfigRejected", "; ".join(rejected))
+    if pending:
+        return Condition(condition.CONFIG_APPLIED, False, "Applying", f"not yet applied by {', '.join(pending)}")
+    return Condition(condition.CONFIG_APPLIED, True, "Applied", "every agent in reach runs the configuration")

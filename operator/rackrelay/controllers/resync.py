@@ -1,0 +1,83 @@
+"""LIST everything, at start and now and then, so that no lost event stays lost."""
+
+import asyncio
+import logging
+
+from rackrelay.cluster.cache import KINDS
+from rackrelay.cluster.client import Kind
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.routing import route
+from rackrelay.errors import ClusterError
+from rackrelay.zone.records import sort_addresses
+
+RETRY_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+async def fill_cache(context: Context) -> None:
+    """Wait until everything has been read once. Nothing is decided before: half a picture would shrink zones."""
+    pending = [(kind, ns) for kind in KINDS for ns in _namespaces(context, kind)]
+    while pending:
+        try:
+            await resync(context, *pending[0])
+            pending.pop(0)
+        except ClusterError as error:
+            logger.warning("%s", _advise(error))
+            await asyncio.sleep(RETRY_S)
+    _remember_addresses(context)
+    for namespace in context.settings.region_namespaces:
+        context.enqueue_namespace(namespace)
+
+
+async def resync(context: Context, kind: Kind, namespace: str) -> None:
+    """Bring the cache to what the API server has of one kind in one namespace.
+
+    Raises:
+        ClusterError: the LIST failed; the cache stays as it is.
+    """
+    mark = context.cache.mark()
+    bodies = await context.client.list(kind, namespace)
+    for before, after in context.cache.sweep(kind, namespace, bodies, mark):
+        route(context, kind, before, after)
+
+
+async def resync_forever(context: Context, bursts: "asyncio.Queue[Kind]") -> None:
+    """Resync a kind soon after its watch began anew, and every kind now and then."""
+    while True:
+        try:
+            async with asyncio.timeout(context.settings.resync_interval_s):
+                kinds = {await bursts.get()}
+                # A relist arrives as one event per object: one LIST for all of them is enough.
+                await asyncio.sleep(RETRY_S)
+                while not bursts.empty():
+                    kinds.add(bursts.get_nowait())
+        except TimeoutError:
+            kinds = set(KINDS)
+        for kind in kinds:
+            for namespace in _namespaces(context, kind):
+                try:
+                    await resync(context, kind, namespace)
+                except ClusterError as error:
+                    logger.warning("%s; trying again", error)
+                    bursts.put_nowait(kind)
+
+
+def _namespaces(context: Context, kind: Kind) -> tuple[str, ...]:
+    return context.settings.region_namespaces if kind.namespaced else ("",)
+
+
+def _remember_addresses(context: Context) -> None:
+    for namespace in context.settings.region_namespaces:
+        for subnet in context.cache.subnets(namespace):
+            resource = context.cache.subnet_status(subnet)
+            for rack in resource.get("racks", ()):
+                context.book.remember(namespace, rack["name"], sort_addresses(rack.get("addresses", ())))
+
+
+def _advise(error: ClusterError) -> str:
+    if error.status == 404:
+        return f"{error}; the custom resource definitions are not installed: install the chart with crds.install=true"
+    if error.status == 403:
+        return f"{error}; add the namespace to the chart's regionNamespaces"
+    return f"the API server cannot be read yet: {error}"

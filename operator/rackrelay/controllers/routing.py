@@ -1,0 +1,50 @@
+"""What to reconcile when something in the cluster changed."""
+
+from rackrelay import names
+from rackrelay.cluster.cache import Record, Resource
+from rackrelay.cluster.client import NODE, RACK, REGION, SUBNET, Kind
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.queue import Key
+from rackrelay.model.observed import Pod
+
+_WHAT = {REGION: "region", RACK: "rack", SUBNET: "subnet"}
+
+
+def route(context: Context, kind: Kind, before: Record | None, after: Record | None) -> None:
+    """Enqueue the keys that a change concerns; at least one of before and after is given."""
+    record = after if after is not None else before
+    if kind == NODE:
+        for namespace in context.settings.region_namespaces:
+            context.enqueue_namespace(namespace)
+    elif isinstance(record, Pod):
+        _route_pod(context, record)
+    elif isinstance(record, Resource):
+        _route_resource(context, kind, before, after)
+    elif isinstance(record, dict):
+        _route_owned(context, record["metadata"]["namespace"])
+
+
+def _route_resource(context: Context, kind: Kind, before: Record | None, after: Record | None) -> None:
+    old = before.spec if isinstance(before, Resource) else None
+    new = after.spec if isinstance(after, Resource) else None
+    spec = new or old
+    if spec is None:
+        return
+    context.queue.add(Key(_WHAT[kind], *spec.meta.key))
+    if old != new:
+        context.enqueue_namespace(spec.meta.namespace)
+
+
+def _route_pod(context: Context, pod: Pod) -> None:
+    what = "region" if pod.component == names.COMPONENT_REGION else "rack"
+    context.queue.add(Key(what, pod.namespace, pod.owner))
+    for region in context.cache.regions(pod.namespace):
+        context.queue.add(Key("zone", *region.meta.key))
+
+
+def _route_owned(context: Context, namespace: str) -> None:
+    for region in context.cache.regions(namespace):
+        context.queue.add(Key("region", *region.meta.key))
+        context.queue.add(Key("zone", *region.meta.key))
+    for rack in context.cache.racks(namespace):
+        context.queue.add(Key("rack", *rack.meta.key))

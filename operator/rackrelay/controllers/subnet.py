@@ -1,0 +1,114 @@
+"""One Subnet: what its name answers, the settings of its machines, and what is wrong with it."""
+
+from typing import Any
+
+from rackrelay import names
+from rackrelay.cluster.client import SUBNET
+from rackrelay.cluster.status import write_status
+from rackrelay.controllers.context import Context
+from rackrelay.errors import InvalidSpec, NotReady
+from rackrelay.model import condition
+from rackrelay.model.condition import Condition
+from rackrelay.model.reference import duplicates, overlapping, resolve_region
+from rackrelay.model.region import RegionController
+from rackrelay.model.subnet import Subnet
+from rackrelay.zone.evidence import Tier
+from rackrelay.zone.records import Answer
+
+
+async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
+    """Write the Subnet's status; its name itself is the zone's business."""
+    everything = context.cache.subnets(subnet.meta.namespace)
+    older = duplicates(everything).get(subnet.meta.key)
+    if older is not None:
+        message = f"spec.cidr: {subnet.cidr} is Subnet {older.meta.name} already; delete one of the two"
+        await _write(context, subnet, {}, list(condition.stalled("DuplicateCIDR", message)))
+        return
+    try:
+        region = resolve_region(subnet.region, context.cache.regions(subnet.meta.namespace))
+    except InvalidSpec as error:
+        await _write(context, subnet, {}, list(condition.stalled("AmbiguousRegion", str(error))))
+        return
+    except NotReady as error:
+        await _write(context, subnet, {}, list(condition.waiting("RegionNotFound", str(error))))
+        return
+    state = context.zones.get(region.meta.key)
+    if state is None or subnet.cidr not in state.answers:
+        # The zone enqueues its Subnets when it has been decided; until then the status stays as it is.
+        return
+    answer = state.answers[subnet.cidr]
+    conditions = [*_readiness(context, subnet, answer), *_health(answer), *_overlap(subnet, everything)]
+    await _write(context, subnet, status_fields(subnet, region, answer), conditions)
+
+
+def status_fields(subnet: Subnet, region: RegionController, answer: Answer) -> dict[str, Any]:
+    """What the name answers, its racks, and what machines of the subnet should be configured with."""
+    addresses = [str(a) for a in answer.addresses]
+    racks = [
+        {"name": m.name, "addresses": [str(a) for a in m.addresses], "tier": m.judgement.tier.word}
+        for m in answer.members
+    ]
+    dns_name = {"dnsName": names.subnet_dns_name(subnet.cidr, region.domain)} if subnet.managed else {}
+    return {
+        **dns_name,
+        "addresses": addresses,
+        "racks": racks,
+        "clientSettings": client_settings(subnet, region, addresses),
+    }
+
+
+def client_settings(subnet: Subnet, region: RegionController, addresses: list[str]) -> dict[str, Any]:
+    """Settings for machines: names where they can look them up, addresses where they cannot."""
+    servers = list(subnet.dns_servers) or (addresses if subnet.allow_dns else [])
+    settings: dict[str, Any] = {"dnsServers": servers}
+    hosts = [names.subnet_dns_name(subnet.cidr, region.domain)] if subnet.machines_use_names else addresses
+    if not addresses or not hosts:
+        return settings
+    first = f"[{hosts[0]}]" if ":" in hosts[0] else hosts[0]
+    settings["metadataURL"] = f"http://{first}:{names.PORT_RACK_HTTP}/MAAS/metadata/"
+    if subnet.allow_proxy:
+        settings["aptProxyURL"] = f"http://{first}:{names.PORTS_RACK_PROXY[0]}/"
+    settings["syslogServers"] = [
+        f"[{h}]:{names.PORT_RACK_SYSLOG}" if ":" in h else f"{h}:{names.PORT_RACK_SYSLOG}" for h in hosts
+    ]
+    return settings
+
+
+def _readiness(context: Context, subnet: Subnet, answer: Answer) -> tuple[Condition, ...]:
+    if not subnet.managed:
+        return condition.ready("not managed: its machines' settings are shown, it has no name")
+    if answer.addresses:
+        return condition.ready(f"its name answers with {len(answer.addresses)} addresses")
+    # Losing the last rack is told by RacksHealthy; Ready only asks whether there was an address once.
+    resource = context.cache.resource(SUBNET, subnet.meta.key)
+    before = {c["type"]: c["status"] for c in (resource.status if resource else {}).get("conditions", ())}
+    if before.get(condition.READY) == "True":
+        return condition.ready("its name has no address now")
+    message = f"no rack has an address in {subnet.cidr}; give a rack node one, or label a node that has one"
+    return condition.waiting("NoRackAddress", message)
+
+
+def _health(answer: Answer) -> list[Condition]:
+    if not answer.members:
+        return [Condition(condition.RACKS_HEALTHY, False, "NoRacks", "no rack has an address in this subnet")]
+    bad = [m for m in answer.members if m.judgement.tier is not Tier.HEALTHY]
+    listed = "; ".join(f"{m.name}: {m.judgement.message}" for m in bad)
+    if answer.fail_open:
+        message = f"no rack can be reached, the name keeps its addresses. {listed}"
+        return [Condition(condition.RACKS_HEALTHY, False, "FailOpen", message)]
+    if bad:
+        return [Condition(condition.RACKS_HEALTHY, False, "Degraded", listed)]
+    return [Condition(condition.RACKS_HEALTHY, True, "AllHealthy", f"{len(answer.members)} racks are healthy")]
+
+
+def _overlap(subnet: Subnet, everything: list[Subnet]) -> list[Condition]:
+    others = overlapping(subnet, everything)
+    if not others:
+        return []
+    listed = ", ".join(f"{o.meta.name} ({o.cidr})" for o in others)
+    message = f"spec.cidr shares addresses with {listed}; a rack's address counts for the longest prefix alone"
+    return [Condition(condition.OVERLAP, True, "NestedSubnets", message)]
+
+
+async def _write(context: Context, subnet: Subnet, fields: dict[str, Any], conditions: list[Condition]) -> None:
+    await write_status(context.client, context.cache, SUBNET, subnet.meta, (fields, conditions))

@@ -1,0 +1,132 @@
+"""One region's zone: decide it from the evidence, keep it durably, bring every name server to it.
+
+The order of a change matters: first the ConfigMap, then the servers. An operator that dies in between leaves servers
+behind the ConfigMap, which the next one repairs; the other way round a serial could be used twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from rackrelay import names
+from rackrelay.cluster.client import CONFIG_MAP
+from rackrelay.controllers.context import Context, ZoneState
+from rackrelay.controllers.queue import Key
+from rackrelay.errors import Conflict, NotReady
+from rackrelay.manifests.configmaps import build_zone_config
+from rackrelay.model.observed import NameServer
+from rackrelay.model.region import RegionController
+from rackrelay.zone.plan import Zone, next_serial, parse_zone_text, plan_change
+from rackrelay.zone.publish import Key as TsigKey
+from rackrelay.zone.publish import Outcome, repair, send_update
+from rackrelay.zone.records import RackView, Rrsets, answer_subnets, build_rrsets
+
+logger = logging.getLogger(__name__)
+
+
+async def reconcile_zone(context: Context, region: RegionController) -> None:
+    """Publish the zone that the evidence asks for, and repair servers that serve another.
+
+    Raises:
+        NotReady: the keys do not exist yet, or the racks have not all been asked since the operator started.
+        Conflict: somebody else wrote the zone's ConfigMap since it was read.
+    """
+    keys = context.keys.get(region.meta.key)
+    if keys is None:
+        raise NotReady("the region's keys are not made yet")
+    published, version = read_published(context, region)
+    servers = context.servers_of(region)
+    if not is_settled(context, region, servers):
+        if published is None and not servers:
+            await _write(context, region, Zone(region.domain, region.ttl_s, next_serial()), version)
+        raise NotReady("racks are still being asked for the first time")
+    subnets = context.subnets_of(region)
+    answers = answer_subnets(subnets, view_racks(context, region))
+    rrsets = build_rrsets(answers, [s.cidr for s in subnets if s.managed])
+    served = [serial for s in servers if (serial := context.book.serial(s)) is not None]
+    wanted = choose_version(region, rrsets, published, served)
+    if wanted != published:
+        await _write(context, region, wanted, version)
+    outcomes = await bring_to(context, (published, wanted), servers, keys.tsig)
+    _remember(context, region, ZoneState(wanted, answers, outcomes))
+
+
+def choose_version(region: RegionController, rrsets: Rrsets, published: Zone | None, served: Sequence[int]) -> Zone:
+    """The published zone when it is right and no server is ahead of it, else the wanted content with a new serial."""
+    ahead = max(served, default=0)
+    if published is not None and ahead <= published.serial:
+        unchanged = Zone(region.domain, region.ttl_s, published.serial, rrsets)
+        if unchanged == published:
+            return published
+    newest = published.serial if published is not None else 0
+    return Zone(region.domain, region.ttl_s, next_serial(newest, ahead), rrsets)
+
+
+def read_published(context: Context, region: RegionController) -> tuple[Zone | None, str | None]:
+    """The zone in the ConfigMap with the ConfigMap's resourceVersion; (None, None) when there is none."""
+    live = context.cache.owned(CONFIG_MAP, region.meta.namespace, names.zone_config(region.meta.name))
+    if live is None:
+        return None, None
+    text = live.get("data", {}).get(names.KEY_ZONE_TEXT, "")
+    return parse_zone_text(text, region.domain), live["metadata"]["resourceVersion"]
+
+
+def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:
+    """Whether every server has been asked since the operator started: before that nothing may be withdrawn.
+
+    A server counts as asked once its agent has answered, or its DNS has not answered as often as is allowed.
+    """
+    if region.meta.key in context.zones:
+        return True
+    sightings = [context.book.find(s.namespace, s.name) for s in servers]
+    return all(s is not None and (s.status is not None or s.misses >= context.settings.probe_misses) for s in sightings)
+
+
+def view_racks(context: Context, region: RegionController) -> list[RackView]:
+    """Every rack of a region with its tier now and the addresses that count."""
+    return [view for rack in context.racks_of(region) for view in context.views_of(rack)]
+
+
+async def bring_to(
+    context: Context, versions: tuple[Zone | None, Zone], servers: Sequence[NameServer], key: TsigKey
+) -> dict[NameServer, Outcome]:
+    """The outcome at each server: one UPDATE to all at the old version, then repair of those that have another."""
+    old, wanted = versions
+    outcomes = {s: Outcome.UPDATED for s in servers if context.book.serial(s) == wanted.serial}
+    if old is not None and old.serial < wanted.serial:
+        outcomes |= await send_update(plan_change(old, wanted), key, [s for s in servers if s not in outcomes])
+    rest = [s for s in servers if outcomes.get(s) is not Outcome.UPDATED]
+    lagging = [s for s in rest if context.book.serial(s) is not None]
+    outcomes |= dict.fromkeys((s for s in rest if s not in lagging), Outcome.UNREACHABLE)
+    repaired = await asyncio.gather(*(repair(s, wanted, key) for s in lagging))
+    outcomes |= dict(zip(lagging, repaired, strict=True))
+    for server, outcome in outcomes.items():
+        if outcome is Outcome.UPDATED:
+            context.book.updated(server, wanted.serial)
+    return outcomes
+
+
+async def _write(context: Context, region: RegionController, zone: Zone, version: str | None) -> None:
+    manifest = build_zone_config(region.meta.namespace, region.meta.name, zone, version)
+    if version is None:
+        written = await context.client.create(CONFIG_MAP, manifest)
+        if written is None:
+            raise Conflict("the zone's ConfigMap exists already; reading it first")
+    else:
+        written = await context.client.apply(CONFIG_MAP, manifest)
+    context.cache.upsert(CONFIG_MAP, written)
+    logger.info("zone %s: serial %d, %d names", zone.domain, zone.serial, len({label for label, _ in zone.rrsets}))
+
+
+def _remember(context: Context, region: RegionController, state: ZoneState) -> None:
+    """Keep the result, and have whatever shows it in its status reconciled."""
+    before = context.zones.get(region.meta.key)
+    context.zones[region.meta.key] = state
+    if before == state:
+        return
+    context.queue.add(Key("region", *region.meta.key))
+    for rack in context.racks_of(region):
+        context.queue.add(Key("rack", *rack.meta.key))
+    for subnet in context.subnets_of(region):
+        if before is None or before.answers.get(subnet.cidr) != state.answers[subnet.cidr]:
+            context.queue.add(Key("subnet", *subnet.meta.key))

@@ -1,0 +1,82 @@
+"""The objects that a region and its racks should consist of. Pure: everything it needs is an argument."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+from rackrelay import names
+from rackrelay.manifests.configmaps import build_rack_config, build_region_config
+from rackrelay.manifests.containers import Image
+from rackrelay.manifests.pods import build_rack_workload, build_region_workload
+from rackrelay.manifests.services import build_region_services
+from rackrelay.model.observed import Node
+from rackrelay.model.rack import Network, RackController
+from rackrelay.model.region import RegionController, RegionEndpoint
+from rackrelay.model.subnet import Subnet
+from rackrelay.render.digest import config_digest
+from rackrelay.render.inputs import RackInputs, RegionInputs
+from rackrelay.render.rack import render_rack
+from rackrelay.render.region import render_region
+
+Manifest = dict[str, Any]
+READ_AT_START = (names.FILE_RSYSLOG, names.FILE_SQUID)
+
+
+@dataclass(frozen=True)
+class Desired:
+    """Objects in the order in which to apply them, and the digest of the configuration among them."""
+
+    objects: tuple[Manifest, ...]
+    config_hash: str
+
+
+def desire_region(
+    region: RegionController, subnets: tuple[Subnet, ...], racks: tuple[Network, ...], image: Image
+) -> Desired:
+    """A region's Services, configuration and pods. `racks`: the networks that racks' connections come from."""
+    data = render_region(RegionInputs(region=region, subnets=subnets, racks=racks))
+    objects = (
+        *build_region_services(region),
+        build_region_config(region, data),
+        build_region_workload(region, image, _restart_digest(data)),
+    )
+    return Desired(objects, config_digest(data))
+
+
+def desire_rack(rack: RackController, inputs: RackInputs, image: Image) -> Desired:
+    """The configuration and pods of a RackController's racks."""
+    data = render_rack(inputs)
+    workload = build_rack_workload(rack, inputs.region, image, _restart_digest(data))
+    return Desired((build_rack_config(rack, data), workload), config_digest(data))
+
+
+def find_endpoints(region: RegionController, services: Iterable[Manifest]) -> tuple[RegionEndpoint, ...]:
+    """The replicas that have a cluster address, by ordinal."""
+    addresses = {s["metadata"]["name"]: s["spec"].get("clusterIP", "") for s in services}
+    found = []
+    for ordinal in range(region.replicas):
+        name = names.region_replica(region.meta.name, ordinal)
+        if addresses.get(name) not in (None, "", "None"):
+            found.append(RegionEndpoint(ordinal, name, addresses[name]))
+    return tuple(found)
+
+
+def rack_networks(racks: Iterable[RackController], nodes: Iterable[Node]) -> tuple[Network, ...]:
+    """Where connections of racks to a region come from: their nodes' addresses.
+
+    Pod networks of these nodes count as well: overlay networks send what a node sends to a pod from the node's
+    own address in its pod network.
+    """
+    selectors = [rack.pods.node_selector for rack in racks]
+    found: set[Network] = set()
+    for node in nodes:
+        if any(node.matches(selector) for selector in selectors):
+            found |= {ip_network(text) for text in (*node.addresses, *node.pod_cidrs)}
+    return tuple(sorted(found, key=lambda n: (n.version, n)))
+
+
+def _restart_digest(data: Mapping[str, str]) -> str:
+    text = "\0".join(data.get(name, "") for name in READ_AT_START)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

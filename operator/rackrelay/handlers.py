@@ -1,0 +1,127 @@
+"""kopf: events go into the cache, and what they concern into the queue. Nothing is decided here.
+
+Only `on.event` handlers: the other kinds write annotations and finalizers on users' objects, which GitOps tools
+report as drift.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import kopf
+
+from rackrelay import names
+from rackrelay.cluster.cache import KINDS, object_key
+from rackrelay.cluster.client import SELECTORS, Kind
+from rackrelay.cluster.endpoint import Endpoint
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.routing import route
+
+KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 2, 1, 2
+USER_TIMEOUT_MS = 5000
+TOKEN_MAX_AGE_S = 60.0
+
+
+def build_registry(context: Context, endpoint: Endpoint, bursts: "asyncio.Queue[Kind]") -> kopf.OperatorRegistry:
+    """The handlers of one operator. `bursts` gets a kind each time its watch lists it anew."""
+    registry = kopf.OperatorRegistry()
+    session = open_session(endpoint)
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(server=endpoint.server, aiohttp_session=session)
+
+    for kind in KINDS:
+        _watch(registry, context, kind, bursts)
+    return registry
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """kopf's settings: no objects of its own, endless short retries, no half-open connections."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.error_backoffs = Backoffs()
+    settings.networking.request_timeout = 5
+    settings.networking.connect_timeout = 1
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 305
+    settings.watching.reconnect_backoff = 0.1
+    settings.persistence.finalizer = f"{names.GROUP}/unused"
+    return settings
+
+
+class Backoffs:
+    """0.1, 0.2, 0.5, 0.5, ... without end, from the start at each iteration: kopf iterates once per request."""
+
+    def __iter__(self) -> Any:
+        yield from (0.1, 0.2)
+        while True:
+            yield 0.5
+
+
+def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
+    """The session that kopf watches with. A peer that vanished without a word is noticed within seconds."""
+    context = ssl.create_default_context(cafile=endpoint.ca_file) if endpoint.ca_file else None
+    connector = aiohttp.TCPConnector(limit=0, ssl=context or True, socket_factory=_keepalive_socket)
+    return aiohttp.ClientSession(connector=connector, middlewares=(BearerToken(endpoint),))
+
+
+class BearerToken:
+    """Adds the token to each request; a projected token is replaced every hour, so the file is read again."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._token = ""
+        self._read_at = float("-inf")
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        now = asyncio.get_running_loop().time()
+        if now - self._read_at > TOKEN_MAX_AGE_S:
+            self._token = await asyncio.to_thread(self._read)
+            self._read_at = now
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return await handler(request)
+
+    def _read(self) -> str:
+        return self._endpoint.token or Path(self._endpoint.token_file).read_text().strip()
+
+
+def _watch(registry: kopf.OperatorRegistry, context: Context, kind: Kind, bursts: "asyncio.Queue[Kind]") -> None:
+    labels = {names.LABEL_MANAGED_BY: names.MANAGED_BY} if kind in SELECTORS else None
+
+    @kopf.on.event(*_selector(kind), registry=registry, labels=labels, id=kind.plural)
+    async def on_event(event: Mapping[str, Any], **_: Any) -> None:
+        body = event["object"]
+        if event["type"] == "DELETED":
+            before = context.cache.remove(kind, object_key(body))
+            if before is not None:
+                route(context, kind, before, None)
+            return
+        if event["type"] is None:
+            bursts.put_nowait(kind)
+        changed = context.cache.upsert(kind, body)
+        if changed is not None:
+            route(context, kind, *changed)
+
+
+def _selector(kind: Kind) -> tuple[str, str, str]:
+    group, _, version = kind.prefix.removeprefix("apis/").removeprefix("api/").rpartition("/")
+    return (group, version, kind.plural)
+
+
+def _keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
+    family, kind, protocol = address[:3]
+    sock = socket.socket(family, kind, protocol)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_COUNT)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    return sock

@@ -1,0 +1,67 @@
+"""Which RegionController a RackController or a Subnet belongs to, and which Subnets count."""
+
+from collections.abc import Iterable, Sequence
+
+from rackrelay.errors import InvalidSpec, NotReady
+from rackrelay.model.meta import Meta
+from rackrelay.model.rack import Network
+from rackrelay.model.region import RegionController
+from rackrelay.model.subnet import Subnet
+
+
+def resolve_region(reference: str | None, regions: Sequence[RegionController]) -> RegionController:
+    """The region that a reference names, or the only one of the namespace when there is no reference.
+
+    Raises:
+        NotReady: there is no such region yet.
+        InvalidSpec: nothing is named and there are several to choose from.
+    """
+    live = [region for region in regions if not region.meta.deleting]
+    if reference is not None:
+        for region in live:
+            if region.meta.name == reference:
+                return region
+        raise NotReady(f"spec.regionRef.name: no RegionController {reference} in this namespace; create it")
+    if not live:
+        raise NotReady("no RegionController in this namespace; create one")
+    if len(live) > 1:
+        choices = ", ".join(region.meta.name for region in live)
+        raise InvalidSpec("spec.regionRef.name", f"several RegionControllers here, name one of: {choices}")
+    return live[0]
+
+
+def belongs_to(reference: str | None, region: RegionController, regions: Sequence[RegionController]) -> bool:
+    """Whether a reference resolves to this region."""
+    try:
+        return resolve_region(reference, regions).meta.key == region.meta.key
+    except (NotReady, InvalidSpec):
+        return False
+
+
+def duplicates(subnets: Iterable[Subnet]) -> dict[tuple[str, str], Subnet]:
+    """Subnet key -> the older Subnet with the same CIDR, for each Subnet that therefore does not count."""
+    first: dict[Network, Subnet] = {}
+    found: dict[tuple[str, str], Subnet] = {}
+    for subnet in sorted(subnets, key=_age):
+        older = first.setdefault(subnet.cidr, subnet)
+        if older is not subnet:
+            found[subnet.meta.key] = older
+    return found
+
+
+def overlapping(subnet: Subnet, subnets: Iterable[Subnet]) -> list[Subnet]:
+    """The other Subnets that share addresses with this one without being equal: one lies inside the other."""
+    return [
+        other
+        for other in subnets
+        if other.cidr != subnet.cidr and other.cidr.version == subnet.cidr.version and _overlap(other, subnet)
+    ]
+
+
+def _overlap(one: Subnet, other: Subnet) -> bool:
+    return one.cidr.overlaps(other.cidr)
+
+
+def _age(subnet: Subnet) -> tuple[str, str]:
+    meta: Meta = subnet.meta
+    return (meta.created, meta.name)
