@@ -13,8 +13,8 @@ STATE = f"{names.DIR_STATE}/named"
 
 # The root zone's keys 20326 and 38696 as IANA publishes them (https://data.iana.org/root-anchors/root-anchors.xml).
 _ROOT_ANCHORS = (
-    '. static-ds 20326 8 2 "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D";',
-    '. static-ds 38696 8 2 "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";',
+    '. initial-ds 20326 8 2 "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D";',
+    '. initial-ds 38696 8 2 "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16";',
 )
 _VALIDATION = {"Auto": "auto", "Enabled": "yes", "Disabled": "no"}
 
@@ -84,7 +84,7 @@ def cache(size: str) -> list[str]:
 
 
 def validation(mode: str) -> list[str]:
-    """The dnssec-validation option: Auto follows the root's key changes, Enabled trusts the anchors written here."""
+    """The dnssec-validation option: Auto starts from BIND's own trust anchors, Enabled from those written here."""
     return [f"dnssec-validation {_VALIDATION[mode]};"]
 
 

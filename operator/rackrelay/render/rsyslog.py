@@ -54,7 +54,7 @@ def health_template() -> list[str]:
 def relay_spool() -> list[str]:
     """A queue that goes to disk early and never gives up on the regions.
 
-    A kill loses little more than what is below the watermark; a full spool drops new lines, it does not stall the intake.
+    A kill loses little more than what is below the watermark. A full spool drops new lines rather than stall intake.
     """
     return [
         'ruleset(name="spool"',

@@ -11,7 +11,7 @@ from rackrelay import names
 CACHE = f"{names.DIR_STATE}/squid"
 
 # Where the proxy never goes: this host, private and link-local networks (pods, Services and nodes are in them), and the
-# IPv6 forms that lead back to IPv4.
+# IPv6 forms that lead back to IPv4. Squid itself reads ::ffff:a.b.c.d as a.b.c.d.
 _FORBIDDEN = (
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -24,7 +24,6 @@ _FORBIDDEN = (
     "198.18.0.0/15",
     "224.0.0.0/3",
     "::/96",
-    "::ffff:0:0/96",
     "64:ff9b::/96",
     "64:ff9b:1::/48",
     "2002::/16",
@@ -50,7 +49,6 @@ def process(size_mb: int) -> list[str]:
         "maximum_object_size_in_memory 64 KB",
         "maximum_object_size 4 GB",
         f"cache_dir aufs {CACHE} {size_mb} 16 256",
-        "via off",
         "client_db off",
         "digest_generation off",
     ]

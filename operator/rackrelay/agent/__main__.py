@@ -1,0 +1,49 @@
+"""`python3 -m rackrelay.agent`."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+from rackrelay.agent import check, loops, processes, status
+from rackrelay.agent.loops import Agent, log, repeat
+from rackrelay.agent.server import StatusServer
+from rackrelay.agent.settings import NodeValues, Paths, read_node_values
+from rackrelay.agent.swap import Swapper
+
+STATE_FOLDERS = ("named", "nginx", "rsyslog", "squid", "logs")
+
+
+def main() -> None:
+    """Run until the kubelet stops the container."""
+    os.umask(0o027)
+    asyncio.run(run(Paths(), read_node_values(os.environ)))
+
+
+async def run(paths: Paths, values: NodeValues) -> None:
+    """Prepare what the daemons need before they start, let them start, and look after them."""
+    make_state_folders(paths.state)
+    known = status.Knowledge(values)
+    swapper = Swapper(paths.run, check.check_file, processes.find_daemon, processes.reload_daemon)
+    agent = Agent(paths, values, swapper, known)
+    server = StatusServer(paths.agent_key, lambda: json.dumps(status.build_document(known)).encode())
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(repeat(agent.watch_config, loops.WATCH_INTERVAL_S))
+        tasks.create_task(repeat(agent.probe_daemons, loops.PROBE_INTERVAL_S))
+        tasks.create_task(repeat(agent.probe_regions, loops.PROBE_INTERVAL_S))
+        tasks.create_task(repeat(agent.read_addresses, loops.ADDRESS_INTERVAL_S))
+        # The node may get the address after the pod starts: try until it can be listened on.
+        tasks.create_task(repeat(lambda: server.serve(values.node_ip), loops.PROBE_INTERVAL_S))
+
+
+def make_state_folders(state: Path) -> None:
+    """Create the daemons' folders where the volume lets us; where it does not, `prepare` has made them."""
+    for name in STATE_FOLDERS:
+        try:
+            (state / name).mkdir(exist_ok=True)
+        except OSError as error:
+            log(f"{state / name}: {error}")
+
+
+if __name__ == "__main__":
+    main()

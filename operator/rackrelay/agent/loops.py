@@ -1,0 +1,150 @@
+"""What the agent does all the time, each loop on its own: configuration, daemons, regions, addresses."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pyroute2 import AsyncIPRoute
+
+from rackrelay import names
+from rackrelay.agent import addresses, health, mounted, regions, status, zonefile
+from rackrelay.agent.check import FILES
+from rackrelay.agent.expand import expand
+from rackrelay.agent.mounted import Snapshot
+from rackrelay.agent.settings import Duties, NodeValues, Paths, parse_duties
+from rackrelay.agent.status import Knowledge
+from rackrelay.agent.swap import RELOADABLE, Swapper
+
+WATCH_INTERVAL_S = 0.2
+PROBE_INTERVAL_S = 1.0
+ADDRESS_INTERVAL_S = 1.0
+# A file that was refused may be fine later (a full disk, a slow checker); a daemon may have missed its signal.
+RETRY_INTERVAL_S = 5.0
+
+
+@dataclass
+class Agent:
+    """The loops' shared state. `duties` is None until a configuration is mounted."""
+
+    paths: Paths
+    values: NodeValues
+    swapper: Swapper
+    known: Knowledge
+    duties: Duties | None = None
+    _seen: str | None = None
+    _retry_at: float = 0.0
+    _zone_prepared: bool = False
+
+    async def watch_config(self) -> None:
+        """Apply what is mounted when it changed, and again now and then while it is not what runs."""
+        now = asyncio.get_running_loop().time()
+        changed = mounted.current_version(self.paths.config) != self._seen
+        wrong = bool(self.known.rejected or status.outdated(self.known))
+        if not changed and not (wrong and now >= self._retry_at):
+            return
+        self._retry_at = now + RETRY_INTERVAL_S
+        snapshot = mounted.read_snapshot(self.paths.config)
+        duties = self._take_duties(snapshot) if snapshot else None
+        if snapshot is None or duties is None:
+            return
+        await self._prepare_zone(duties)
+        await self._apply(snapshot, duties)
+        if not changed:
+            self._signal_outdated()
+        self._seen = snapshot.version
+
+    async def probe_daemons(self) -> None:
+        """Ask every daemon of this pod something real."""
+        if self.duties is None:
+            return
+        duties = self.duties
+        probes = (health.probe_daemon(daemon, duties, self.values.node_ip) for daemon in duties.daemons)
+        for daemon, finding in zip(duties.daemons, await asyncio.gather(*probes), strict=True):
+            self.known.learn(daemon, finding)
+        self.known.restart_needed = tuple(
+            d for d in duties.daemons if d in FILES and d not in RELOADABLE and self.swapper.restart_needed(d)
+        )
+
+    async def probe_regions(self) -> None:
+        """Count the region replicas in reach."""
+        if self.duties is not None:
+            known = self.duties.regions
+            self.known.regions_reachable = await regions.count_reachable(known, self.duties.http_port)
+            self.known.regions_known = len(known)
+
+    async def read_addresses(self) -> None:
+        """List the node's addresses."""
+        async with AsyncIPRoute() as route:
+            self.known.addresses = await addresses.list_addresses(route)
+
+    def _take_duties(self, snapshot: Snapshot) -> Duties | None:
+        try:
+            self.duties = parse_duties(snapshot.data[names.FILE_AGENT])
+        except (KeyError, TypeError, ValueError) as error:
+            self._reject({"agent": f"{names.FILE_AGENT}: {error!r}"})
+            self._seen = snapshot.version
+            return None
+        self.known.daemons = self.duties.daemons
+        return self.duties
+
+    async def _prepare_zone(self, duties: Duties) -> None:
+        """Once, and only while named does not run: a running one writes its zone file itself."""
+        if self._zone_prepared:
+            return
+        if self.swapper.find("named") is None:
+            published = zonefile.parse_published(mounted.read_snapshot(self.paths.zone))
+            log(await zonefile.prepare_zone(self.paths.state / "named", duties, published))
+        self._zone_prepared = True
+
+    async def _apply(self, snapshot: Snapshot, duties: Duties) -> None:
+        rejected = {}
+        for daemon in (d for d in duties.daemons if d in FILES):
+            words = await self._apply_file(daemon, snapshot.data.get(FILES[daemon]))
+            if words is not None:
+                rejected[daemon] = words
+        self._reject(rejected)
+        self.known.config_hash = snapshot.digest
+        if not rejected:
+            (self.paths.run / names.FILE_READY).touch()
+
+    async def _apply_file(self, daemon: str, template: str | None) -> str | None:
+        if template is None:
+            return f"{FILES[daemon]} is missing from the ConfigMap"
+        wanted = expand(template, self.values)
+        self.known.wanted[daemon] = wanted.hash
+        try:
+            return await self.swapper.apply(daemon, wanted)
+        except OSError as error:
+            return f"{FILES[daemon]} cannot be written: {error}"
+
+    def _reject(self, rejected: dict[str, str]) -> None:
+        for daemon, words in rejected.items():
+            if self.known.rejected.get(daemon) != words:
+                log(f"configuration of {daemon} refused, the last good one stays: {words}")
+        self.known.rejected = rejected
+
+    def _signal_outdated(self) -> None:
+        for daemon in status.outdated(self.known):
+            process = self.swapper.find(daemon) if daemon in RELOADABLE and daemon not in self.known.rejected else None
+            if process is not None:
+                self.swapper.reload(process)
+
+
+async def repeat(step: Callable[[], Awaitable[None]], interval_s: float) -> None:
+    """Run a step for ever; a step that fails is logged when its failure changes, and tried again."""
+    last = ""
+    while True:
+        try:
+            await step()
+            last = ""
+        except Exception as error:  # one loop's fault must not end the others
+            if repr(error) != last:
+                log(f"{getattr(step, '__name__', step)}: {error!r}")
+            last = repr(error)
+        await asyncio.sleep(interval_s)
+
+
+def log(message: str) -> None:
+    """One line to the container's log."""
+    print(message, file=sys.stderr, flush=True)

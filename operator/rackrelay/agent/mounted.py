@@ -1,0 +1,42 @@
+"""Mounted ConfigMaps and Secrets, read whole: never half of one version and half of the next."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rackrelay.digest import config_digest
+
+# The kubelet writes a version into a folder of its own and then renames this link over the one before.
+_CURRENT = "..data"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of a mounted folder: file name -> text."""
+
+    version: str
+    data: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The digest that the operator computes of the same ConfigMap."""
+        return config_digest(self.data)
+
+
+def current_version(folder: Path) -> str | None:
+    """What the folder holds now, None while nothing is mounted. Cheap enough to ask several times a second."""
+    try:
+        return str((folder / _CURRENT).readlink())
+    except OSError:
+        return None
+
+
+def read_snapshot(folder: Path) -> Snapshot | None:
+    """The files of the current version; None when there is none, or when it is replaced while being read."""
+    version = current_version(folder)
+    if version is None:
+        return None
+    try:
+        files = sorted((folder / version).iterdir())
+        return Snapshot(version, {file.name: file.read_text() for file in files if file.is_file()})
+    except (OSError, UnicodeDecodeError):
+        return None
