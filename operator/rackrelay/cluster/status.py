@@ -50,7 +50,6 @@ async def _post_event(client: Client, kind: Kind, meta: Meta, condition: Conditi
     if condition.type == RECONCILING:
         return
     now = rfc3339(datetime.now(UTC))
-    good = condition.status == (condition.type not in ("Stalled", "Overlapping"))
     digest = hashlib.sha256(f"{meta.uid}{condition}{now}".encode()).hexdigest()[:16]
     event = {
         "apiVersion": "v1",
@@ -63,7 +62,7 @@ async def _post_event(client: Client, kind: Kind, meta: Meta, condition: Conditi
             "name": meta.name,
             "uid": meta.uid,
         },
-        "type": "Normal" if good else "Warning",
+        "type": "Warning" if condition.alarming else "Normal",
         "reason": condition.reason,
         "message": f"{condition.type}={condition.status}: {condition.message}"[:1024],
         "source": {"component": names.FIELD_MANAGER},

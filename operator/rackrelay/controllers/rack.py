@@ -55,12 +55,12 @@ async def _readiness(context: Context, rack: RackController) -> tuple[Condition,
     problems = [f"{node}: {pod.problem}" for node, pod in sorted(pods.items()) if pod.problem]
     missing = [node.name for node in nodes if node.name not in pods]
     if problems:
-        return condition.waiting("PodsNotReady", "; ".join(problems))
+        return condition.waiting("PodsNotReady", "; ".join(problems), alarming=True)
     if missing:
         context.queue.add_later(Key("rack", *rack.meta.key), RECHECK_S)
         refusal = await _find_refusal(context, rack)
         if refusal:
-            return condition.waiting("PodsRefused", refusal)
+            return condition.waiting("PodsRefused", refusal, alarming=True)
         return condition.waiting("Starting", f"no pod yet on {', '.join(missing)}")
     return condition.ready(f"{len(nodes)} nodes selected, each has its rack")
 
@@ -117,7 +117,7 @@ def _health(
         )
     if listed:
         names_text = ", ".join(f"{entry['node']} ({entry['reason']})" for entry in listed)
-        return listed[:MAX_LISTED], Condition(condition.RACKS_HEALTHY, False, "Degraded", names_text)
+        return listed[:MAX_LISTED], Condition(condition.RACKS_HEALTHY, False, "Degraded", names_text, alarming=True)
     return [], Condition(condition.RACKS_HEALTHY, True, "AllHealthy", f"{len(views)} racks are healthy")
 
 

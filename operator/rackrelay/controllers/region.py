@@ -107,7 +107,7 @@ def _readiness(region: RegionController, pods: list[Pod]) -> tuple[Condition, ..
         return condition.ready(f"{ready} of {region.replicas} replicas are ready")
     problems = [f"{p.name}: {p.problem}" for p in pods if p.problem]
     if problems:
-        return condition.waiting("PodsNotReady", "; ".join(problems))
+        return condition.waiting("PodsNotReady", "; ".join(problems), alarming=True)
     return condition.waiting("Starting", f"{ready} of {region.replicas} replicas are ready")
 
 
@@ -118,7 +118,7 @@ def _zone_condition(context: Context, region: RegionController) -> Condition | N
     wrong = sorted(s.name for s, o in state.outcomes.items() if o in (Outcome.DIFFERS, Outcome.REFUSED))
     if wrong:
         message = f"serial {state.zone.serial} is not served by {', '.join(wrong)}; it is sent again"
-        return Condition(condition.ZONE_PUBLISHED, False, "ServersDiffer", message)
+        return Condition(condition.ZONE_PUBLISHED, False, "ServersDiffer", message, alarming=True)
     return Condition(condition.ZONE_PUBLISHED, True, "Published", "every name server in reach serves the zone")
 
 
@@ -136,7 +136,7 @@ def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Con
     if not heard:
         return None
     if rejected:
-        return Condition(condition.CONFIG_APPLIED, False, "ConfigRejected", "; ".join(rejected))
+        return Condition(condition.CONFIG_APPLIED, False, "ConfigRejected", "; ".join(rejected), alarming=True)
     if pending:
         return Condition(condition.CONFIG_APPLIED, False, "Applying", f"not yet applied by {', '.join(pending)}")
     return Condition(condition.CONFIG_APPLIED, True, "Applied", "every agent in reach runs the configuration")

@@ -62,7 +62,7 @@ def client_settings(subnet: Subnet, region: RegionController, addresses: list[st
     servers = list(subnet.dns_servers) or (addresses if subnet.allow_dns else [])
     settings: dict[str, Any] = {"dnsServers": servers}
     hosts = [names.subnet_dns_name(subnet.cidr, region.domain)] if subnet.machines_use_names else addresses
-    if not addresses or not hosts:
+    if not hosts:
         return settings
     first = f"[{hosts[0]}]" if ":" in hosts[0] else hosts[0]
     settings["metadataURL"] = f"http://{first}:{names.PORT_RACK_HTTP}/MAAS/metadata/"
@@ -90,14 +90,16 @@ def _readiness(context: Context, subnet: Subnet, answer: Answer) -> tuple[Condit
 
 def _health(answer: Answer) -> list[Condition]:
     if not answer.members:
-        return [Condition(condition.RACKS_HEALTHY, False, "NoRacks", "no rack has an address in this subnet")]
+        return [
+            Condition(condition.RACKS_HEALTHY, False, "NoRacks", "no rack has an address in this subnet", alarming=True)
+        ]
     bad = [m for m in answer.members if m.judgement.tier is not Tier.HEALTHY]
     listed = "; ".join(f"{m.name}: {m.judgement.message}" for m in bad)
     if answer.fail_open:
         message = f"no rack can be reached, the name keeps its addresses. {listed}"
-        return [Condition(condition.RACKS_HEALTHY, False, "FailOpen", message)]
+        return [Condition(condition.RACKS_HEALTHY, False, "FailOpen", message, alarming=True)]
     if bad:
-        return [Condition(condition.RACKS_HEALTHY, False, "Degraded", listed)]
+        return [Condition(condition.RACKS_HEALTHY, False, "Degraded", listed, alarming=True)]
     return [Condition(condition.RACKS_HEALTHY, True, "AllHealthy", f"{len(answer.members)} racks are healthy")]
 
 

@@ -17,12 +17,16 @@ MAX_MESSAGE = 1024
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition without its time: when it changed is known only once it is compared with what was there."""
+    """One condition without its time: when it changed is known only once it is compared with what was there.
+
+    `alarming`: its Event is a Warning, because somebody should look.
+    """
 
     type: str
     status: bool
     reason: str
     message: str
+    alarming: bool = False
 
 
 def ready(message: str) -> tuple[Condition, ...]:
@@ -30,10 +34,10 @@ def ready(message: str) -> tuple[Condition, ...]:
     return (Condition(READY, True, "Applied", message),)
 
 
-def waiting(reason: str, message: str) -> tuple[Condition, ...]:
+def waiting(reason: str, message: str, alarming: bool = False) -> tuple[Condition, ...]:
     """The spec is not applied yet and will be without anybody's help, or once what is named exists."""
     return (
-        Condition(READY, False, reason, message),
+        Condition(READY, False, reason, message, alarming),
         Condition(RECONCILING, True, reason, message),
     )
 
@@ -41,8 +45,8 @@ def waiting(reason: str, message: str) -> tuple[Condition, ...]:
 def stalled(reason: str, message: str) -> tuple[Condition, ...]:
     """The spec cannot be applied until somebody changes what the message names."""
     return (
-        Condition(READY, False, reason, message),
-        Condition(STALLED, True, reason, message),
+        Condition(READY, False, reason, message, alarming=True),
+        Condition(STALLED, True, reason, message, alarming=True),
     )
 
 

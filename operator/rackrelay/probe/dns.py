@@ -1,6 +1,6 @@
 """SOA probes over UDP: which name servers answer, and with which serial.
 
-One socket per address family, one query in flight per server. What it learns it hands to a callback; it decides nothing.
+One socket per address family, one query in flight per server. What it learns goes to a callback; it decides nothing.
 """
 
 import asyncio
