@@ -37,10 +37,15 @@ PACKAGES = (
 )
 
 
-def build_archive() -> Path:
-    """The folder to serve as http://HOST/, with the archive in debian/."""
+def archive_dir() -> Path:
+    """The folder to serve as http://HOST/, with the archive in debian/; `build_archive` makes it."""
     key = hashlib.sha256(repr((PACKAGES, Path(__file__).read_text())).encode()).hexdigest()[:12]
-    target = cache_dir("archives") / key
+    return cache_dir("archives") / key
+
+
+def build_archive() -> Path:
+    """The archive's folder, made unless it is there."""
+    target = archive_dir()
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=target.parent, ignore_cleanup_errors=True) as scratch:
             root = Path(scratch) / "root"

@@ -135,12 +135,11 @@ def missing_builds() -> list[GoBuild]:
     return [build for build in BUILDS if not binary_dir(build).is_dir()]
 
 
-def build_all(progress: Progress) -> None:
-    """Every program is in the cache; one step each for those that were not."""
-    for build in missing_builds():
-        with progress.step(f"build {build.name}", build.expected), _locked(build.name):
-            if not binary_dir(build).is_dir():
-                _build(build, progress)
+def build_one(build: GoBuild, progress: Progress) -> None:
+    """The build's programs are in the cache."""
+    with _locked(build.name):
+        if not binary_dir(build).is_dir():
+            _build(build, progress)
 
 
 def _build(build: GoBuild, progress: Progress) -> None:

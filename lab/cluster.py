@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lab import leftovers, loading, network
-from lab.binaries import binary_dir, find_binary, HELM, search_path
+from lab.binaries import find_binary, search_path
 from lab.control_plane import ControlPlane
 from lab.errors import LabError
 from lab.images import Archive, find_archive, find_archives
@@ -72,9 +72,14 @@ class Lab:
 
     def down(self) -> None:
         """Nothing of the lab is left."""
-        with _locked(self.site.name):
-            self._stop()
-            _remove(self.site.name)
+        self.remove(self.site.name)
+
+    @classmethod
+    def remove(cls, name: str | None = None) -> None:
+        """Nothing is left of a lab of that name, whether it runs, is half-made or was never there."""
+        name = check_name(name or default_name())
+        with _locked(name):
+            _remove(name)
 
     @property
     def is_alive(self) -> bool:
@@ -184,8 +189,12 @@ class Lab:
 
     def ready_nodes(self) -> dict[str, bool]:
         """Whether each node that is known to Kubernetes is Ready."""
-        items = self.kubectl_json("get", "nodes")["items"]
-        return {item["metadata"]["name"]: _is_ready(item) for item in items}
+        return self.read_ready(self.kubectl_json("get", "nodes")["items"])
+
+    @staticmethod
+    def read_ready(nodes: Iterable[dict[str, Any]]) -> dict[str, bool]:
+        """Whether each of these Node objects is Ready."""
+        return {node["metadata"]["name"]: _is_ready(node) for node in nodes}
 
     def wait_ready(self, patience_s: float = 180) -> None:
         """Returns when every node is Ready. Raises LabError with those that are not when time is up."""

@@ -12,6 +12,15 @@ from lab.processes import Daemon, children, kill_all
 from lab.site import Site
 from lab.topology import Machine
 
+# The host's own environment means nothing on a machine.
+_ENVIRONMENT = (
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME=/root",
+    "LANG=C.UTF-8",
+    "TERM=xterm-256color",
+    "DEBIAN_FRONTEND=noninteractive",
+)
+
 
 @dataclass(frozen=True)
 class MachineHost:
@@ -75,7 +84,7 @@ class MachineHost:
     def enter(self) -> tuple[str, ...]:
         """The start of a command that runs on the machine."""
         spaces = ("--mount", "--uts", "--ipc", "--net", "--pid")
-        return ("nsenter", f"--target={self.init_pid}", *spaces, "--root", "--wd=/root")
+        return ("nsenter", f"--target={self.init_pid}", *spaces, "--root", "--wd=/root", "env", "-i", *_ENVIRONMENT)
 
     def _write_files(self) -> None:
         """The disk of a new machine; one that has booted before keeps what it has."""

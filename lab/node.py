@@ -94,7 +94,8 @@ class NodeHost:
 
     def enter(self) -> tuple[str, ...]:
         """The start of a command that runs on the node."""
-        return ("nsenter", f"--target={self.init_pid}", "--mount", "--uts", "--ipc", "--net", "--pid")
+        spaces = ("--mount", "--uts", "--ipc", "--net", "--pid")
+        return ("nsenter", f"--target={self.init_pid}", *spaces, "env", f"PATH={search_path()}")
 
     def _clear(self) -> None:
         network.delete_host(self.site, self.node.name)

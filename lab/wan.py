@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import network
-from lab.archive import build_archive
+from lab.archive import archive_dir
 from lab.paths import REPOSITORY
 from lab.processes import Daemon
 from lab.site import Site
@@ -36,8 +36,7 @@ class WanHost:
     def _daemon(self) -> Daemon:
         wan = self._wan
         argv = [*self.site.enter("wan"), sys.executable, "-m", "lab.wan_server", wan.dns, wan.archive, wan.domain]
-        root = build_archive()
-        return Daemon("wan", self.site.folder / "log", [*argv, root], {"PYTHONPATH": str(REPOSITORY)})
+        return Daemon("wan", self.site.folder / "log", [*argv, archive_dir()], {"PYTHONPATH": str(REPOSITORY)})
 
     def power_on(self) -> None:
         """It answers."""
