@@ -157,4 +157,4 @@ def _after_dashes(words: list[str]) -> list[str]:
 def _become(argv: list[str], environment: dict[str, str]) -> None:
     """This process turns into the command, so that its terminal, signals and exit code are the command's."""
     sys.stdout.flush()
-    os.execvpe(argv[0], argv, environment)
+    os.execvpe(argv[0], argv, environment)  # noqa: S606 - no shell is wanted

@@ -8,6 +8,7 @@ lab.power_off("rack1")
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -15,7 +16,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -90,7 +90,7 @@ class Lab:
     def kubeconfig(self) -> Path:
         return self.control_plane.kubeconfig
 
-    @cached_property
+    @functools.cached_property
     def environment(self) -> dict[str, str]:
         """The environment of kubectl and helm."""
         return {**os.environ, "PATH": search_path(), "KUBECONFIG": str(self.kubeconfig)}
@@ -134,7 +134,7 @@ class Lab:
         return self._client("helm", arguments, None, check)
 
     def _client(self, program: str, arguments: Iterable[str], stdin: str | None, check: bool) -> str:
-        argv = [*self.enter("api"), find_binary(program), *arguments]
+        argv: list[str | Path] = [*self.enter("api"), find_binary(program), *arguments]
         return run(argv, stdin=stdin, env=self.environment, check=check).stdout
 
     def power_off(self, host: str) -> None:
@@ -184,7 +184,7 @@ class Lab:
         """How many imports were needed: nodes that have an image already are skipped."""
         running = [node for node in self.nodes.values() if node.is_on]
         wanted = [(node, archive) for archive in archives for node in running if loading.is_missing(node, archive)]
-        _in_parallel([lambda node=node, archive=archive: loading.load(node, archive) for node, archive in wanted])
+        _in_parallel([functools.partial(loading.load, node, archive) for node, archive in wanted])
         return len(wanted)
 
     def ready_nodes(self) -> dict[str, bool]:
@@ -234,16 +234,18 @@ class Lab:
                 network.create_api(self.site)
             self.control_plane.start()
         with progress.step("hosts", "2 s"):
-            hosts = [*self.nodes.values(), *self.machines.values(), *([self.wan] if self.wan else [])]
-            _in_parallel([host.power_on for host in hosts])
+            _in_parallel([host.power_on for host in self._powered_hosts])
         with progress.step("nodes Ready", "20 s"):
             self.wait_ready()
         with progress.step("images", "20 s for new ones"):
             self.load_archives(find_archives())
 
+    @property
+    def _powered_hosts(self) -> list[NodeHost | MachineHost | WanHost]:
+        return [*self.nodes.values(), *self.machines.values(), *([self.wan] if self.wan else [])]
+
     def _stop(self) -> None:
-        hosts = [*self.nodes.values(), *self.machines.values(), *([self.wan] if self.wan else [])]
-        _in_parallel([host.power_off for host in hosts])
+        _in_parallel([host.power_off for host in self._powered_hosts])
         self.control_plane.stop()
         leftovers.clear(self.site)
 

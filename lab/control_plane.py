@@ -75,7 +75,7 @@ class ControlPlane:
 
     def _allow_kube_proxy(self) -> None:
         role = ("--clusterrole=system:node-proxier", "--user=system:kube-proxy")
-        ask = [*self.site.enter("api"), find_binary("kubectl"), "--kubeconfig", self.kubeconfig]
+        ask: list[str | Path] = [*self.site.enter("api"), find_binary("kubectl"), "--kubeconfig", self.kubeconfig]
         if run([*ask, "get", "clusterrolebinding", "kube-proxy"], check=False).returncode:
             run([*ask, "create", "clusterrolebinding", "kube-proxy", *role])
 

@@ -22,18 +22,18 @@ def answer_query(zone: Zone, query: bytes) -> tuple[bytes | None, str]:
     """The answer to a query, and words for a log. None for what is no query at all."""
     if len(query) < 12 or query[2] & 0x80:
         return None, "no query"
-    identity, flags, questions = struct.unpack("!HHH", query[:6])
+    flags, questions = struct.unpack("!HH", query[2:6])
     if flags & 0x7800 or questions != 1:
-        return _message(identity, flags, _NOTIMP, b"", ((), ())), "not implemented"
+        return _message(query[:4], _NOTIMP, b"", ([], [], [])), "not implemented"
     try:
         name, end = _read_name(query, 12)
         kind, _ = struct.unpack("!HH", query[end : end + 4])
     except (IndexError, struct.error, UnicodeDecodeError):
-        return _message(identity, flags, _FORMERR, b"", ((), ())), "malformed"
+        return _message(query[:4], _FORMERR, b"", ([], [], [])), "malformed"
     code, answers, authority = _resolve(zone, name.lower(), kind)
     additional = [_opt()] if query[10:12] != b"\0\0" else []
     question = query[12 : end + 4]
-    message = _message(identity, flags, code, question, (answers, authority), additional)
+    message = _message(query[:4], code, question, (answers, authority, additional))
     return message, f"{name} type {kind}: code {code}, {len(answers)} answers"
 
 
@@ -54,20 +54,13 @@ def _resolve(zone: Zone, name: str, kind: int) -> tuple[int, list[bytes], list[b
     return 0, answers, [] if answers else [soa]
 
 
-def _message(
-    identity: int,
-    asked: int,
-    code: int,
-    question: bytes,
-    sections: tuple[list[bytes] | tuple[()], list[bytes] | tuple[()]],
-    additional: list[bytes] | tuple[()] = (),
-) -> bytes:
-    answers, authority = sections
+def _message(asked: bytes, code: int, question: bytes, sections: tuple[list[bytes], ...]) -> bytes:
+    """A message with answers, authority and additional records; `asked` starts with the query's id and flags."""
+    identity, flags = struct.unpack("!HH", asked)
     # An authoritative answer; opcode and RD as asked, recursion available: to forwarders this is the internet.
-    flags = 0x8480 | asked & 0x7900 | code
-    counts = (1 if question else 0, len(answers), len(authority), len(additional))
-    head = struct.pack("!HHHHHH", identity, flags, *counts)
-    return head + question + b"".join([*answers, *authority, *additional])
+    answered = 0x8480 | flags & 0x7900 | code
+    head = struct.pack("!HHHHHH", identity, answered, 1 if question else 0, *(len(section) for section in sections))
+    return head + question + b"".join(record for section in sections for record in section)
 
 
 def _record(name: str, kind: int, data: bytes) -> bytes:

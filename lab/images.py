@@ -159,5 +159,5 @@ def _has(image: str) -> bool:
 
 def _buildah(command: str, *arguments: str) -> str:
     """What buildah prints. It keeps its images in the lab's cache, apart from other users of buildah."""
-    place = ["--root", cache_dir("buildah"), "--runroot", "/run/rackrelay-lab-buildah"]
+    place: list[str | Path] = ["--root", cache_dir("buildah"), "--runroot", "/run/rackrelay-lab-buildah"]
     return run(["buildah", *place, command, *arguments], env=_ENVIRONMENT).stdout.strip()

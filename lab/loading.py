@@ -16,7 +16,7 @@ def is_missing(node: NodeHost, archive: Archive) -> bool:
 
 def load(node: NodeHost, archive: Archive) -> None:
     """The image is on the node, ready for `imagePullPolicy: IfNotPresent`."""
-    ctr = [binary_dir(NODE) / "ctr", "--namespace=k8s.io", "images", "import", "--digests=false"]
+    ctr: list[str | Path] = [binary_dir(NODE) / "ctr", "--namespace=k8s.io", "images", "import", "--digests=false"]
     run([*node.enter(), *ctr, archive.file], timeout_s=300)
     loaded = _loaded(node) | {archive.image: archive.id}
     _record(node).write_text(json.dumps(loaded, indent=1))

@@ -51,7 +51,7 @@ class MachineHost:
     @property
     def _daemon(self) -> Daemon:
         own = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
-        argv = [*self.site.enter(self.machine.name), *own, "bash", FILES / "machine-init.sh"]
+        argv: list[str | Path] = [*self.site.enter(self.machine.name), *own, "bash", FILES / "machine-init.sh"]
         environment = {
             "MACHINE_NAME": self.machine.name,
             "MACHINE_DIR": str(self.folder),

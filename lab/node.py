@@ -70,7 +70,7 @@ class NodeHost:
     @property
     def _daemon(self) -> Daemon:
         own = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        argv = [*self.site.enter(self.node.name), *own, "bash", FILES / "node-init.sh"]
+        argv: list[str | Path] = [*self.site.enter(self.node.name), *own, "bash", FILES / "node-init.sh"]
         return Daemon("init", self.folder / "log", argv, self._environment())
 
     def power_on(self) -> None:

@@ -1,5 +1,6 @@
 """Everything that a lab needs before it can come up, made once per machine."""
 
+import functools
 from collections.abc import Callable
 
 from lab.archive import archive_dir, build_archive
@@ -24,7 +25,7 @@ def prepare() -> None:
         what = f"install {len(packages)} Debian packages"
         steps.append((what, "1 min", lambda progress: prepare_host()))
     for build in missing_builds():
-        steps.append((f"build {build.name}", build.expected, lambda progress, build=build: build_one(build, progress)))
+        steps.append((f"build {build.name}", build.expected, functools.partial(build_one, build)))
     if not base_tree().exists():
         steps.append(("Debian tree for images", "30 s", lambda progress: build_base_tree()))
     if not machine_tree().exists():

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -52,6 +52,9 @@ class Machine:
     name: str
     links: tuple[Link, ...]
     nameservers: tuple[str, ...] = ()
+
+
+_Host = TypeVar("_Host", Node, Machine)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def _parse_link(name: str, item: object, where: str, bridges: Mapping[str, bool]
     if not re.fullmatch(r"[a-z][a-z0-9]{0,5}", name) or name == FABRIC_LINK:
         raise LabError(f"{where}: an interface is 1-6 lower-case letters and digits, and not {FABRIC_LINK!r}")
     fields = _mapping(item, where, {"bridge", "addresses"})
-    bridge = fields.get("bridge")
+    bridge = str(fields.get("bridge"))
     if bridge not in bridges:
         raise LabError(f"{where}.bridge: there is no bridge {bridge!r}; there are {', '.join(sorted(bridges))}")
     addresses = _strings(fields.get("addresses") or [], f"{where}.addresses")
@@ -171,17 +174,18 @@ def _parse_link(name: str, item: object, where: str, bridges: Mapping[str, bool]
 
 
 def _check_addresses(topology: Topology) -> None:
-    hosts = [*topology.nodes, *topology.machines, *([topology.wan] if topology.wan else [])]
+    hosts: list[Node | Machine] = [*topology.nodes, *topology.machines]
+    named = [(host.name, host.links) for host in hosts]
+    named += [("wan", topology.wan.links)] if topology.wan else []
     seen: dict[tuple[str, str], str] = {}
-    for host in hosts:
-        owner = getattr(host, "name", "wan")
-        for link in host.links:
+    for owner, links in named:
+        for link in links:
             for address in link.addresses:
                 key = (link.bridge, str(ipaddress.ip_interface(address).ip))
                 if key in seen:
                     raise LabError(f"{key[1]} on bridge {link.bridge} belongs to both {seen[key]} and {owner}")
                 seen[key] = owner
-    names = [host.name for host in (*topology.nodes, *topology.machines)]
+    names = [name for name, _ in named]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise LabError(f"{', '.join(twice)}: both a node and a machine")
 
@@ -227,7 +231,7 @@ def _strings(item: object, where: str) -> tuple[str, ...]:
     return tuple(item)
 
 
-def _find(hosts: tuple[Any, ...], name: str, kind: str) -> Any:
+def _find(hosts: tuple[_Host, ...], name: str, kind: str) -> _Host:
     for host in hosts:
         if host.name == name:
             return host
