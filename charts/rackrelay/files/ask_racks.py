@@ -1,0 +1,106 @@
+"""`helm test`: racks are asked for their subnets' names and must answer what the Subnets' status says."""
+
+import json
+import os
+import socket
+import ssl
+import sys
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
+from typing import Any, NamedTuple
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+# A rack that joins or leaves meanwhile changes both the status and the answer, not at the same instant.
+PATIENCE_S = 30.0
+Manifest = Mapping[str, Any]
+
+
+class Question(NamedTuple):
+    """A rack to ask for a subnet's name, and the addresses that it should answer."""
+
+    rack: str
+    server: str
+    name: str
+    record: str
+    expected: frozenset[str]
+
+
+def plan_questions(subnets: Iterable[Manifest], pods: Iterable[Manifest]) -> Iterator[Question]:
+    """One question for each subnet with addresses and each of its racks that is in reach."""
+    nodes = {pod["spec"].get("nodeName"): pod.get("status", {}).get("hostIP") for pod in pods}
+    for subnet in subnets:
+        status = subnet.get("status", {})
+        record = "A" if ip_network(subnet["spec"]["cidr"]).version == 4 else "AAAA"
+        for rack in status.get("racks", ()) if status.get("addresses") else ():
+            server = nodes.get(rack["name"])
+            if server and rack.get("tier") != "unreachable":
+                yield Question(rack["name"], server, status["dnsName"], record, frozenset(status["addresses"]))
+
+
+def ask(question: Question) -> str:
+    """What is wrong with the answer; empty when it is as expected."""
+    query = dns.message.make_query(question.name, question.record)
+    try:
+        answer = dns.query.udp(query, question.server, timeout=2)
+    except (OSError, dns.exception.DNSException) as error:
+        return f"no answer: {error or type(error).__name__}"
+    wanted = dns.rdatatype.from_text(question.record)
+    found = {record.to_text() for rrset in answer.answer if rrset.rdtype == wanted for record in rrset}
+    if found == question.expected:
+        return ""
+    return f"answered {sorted(found)}, but the Subnet's status says {sorted(question.expected)}"
+
+
+def read_questions(namespaces: Iterable[str]) -> tuple[int, list[Question]]:
+    """How many Subnets have an address, and the questions of all namespaces, as things are now."""
+    served = 0
+    questions: list[Question] = []
+    for namespace in namespaces:
+        subnets = list_objects(f"/apis/rackrelay.dev/v1alpha1/namespaces/{namespace}/subnets")
+        pods = list_objects(f"/api/v1/namespaces/{namespace}/pods?labelSelector=app.kubernetes.io/component%3Drack")
+        served += sum(bool(subnet.get("status", {}).get("addresses")) for subnet in subnets)
+        questions += plan_questions(subnets, pods)
+    return served, questions
+
+
+def list_objects(path: str) -> list[Manifest]:
+    """The objects that the API server lists there."""
+    with open(f"{ACCOUNT}/token") as token:
+        headers = {"Authorization": f"Bearer {token.read().strip()}"}
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+    request = urllib.request.Request(f"https://{f'[{host}]' if ':' in host else host}:{port}{path}", headers=headers)
+    trust = ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt")
+    with urllib.request.urlopen(request, timeout=10, context=trust) as answer:  # noqa: S310 - https, as written above
+        items: list[Manifest] = json.load(answer)["items"]
+        return items
+
+
+def main(namespaces: list[str]) -> int:
+    """0 when every rack in reach answers right, or when there is nothing to ask yet."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        served, questions = read_questions(namespaces)
+        complaints = {question: ask(question) for question in questions}
+        if (questions and not any(complaints.values())) or not served or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    if not served:
+        print(f"no Subnet has an address yet in {', '.join(namespaces)}: nothing to ask")
+    elif not questions:
+        print(f"{served} Subnets have an address, but no rack that could be asked is in reach")
+    for question, complaint in complaints.items():
+        verdict = complaint or " ".join(sorted(question.expected))
+        print(f"{question.rack} ({question.server}): {question.name} {question.record}: {verdict}")
+    return int(served > 0 and (not questions or any(complaints.values())))
+
+
+if __name__ == "__main__":
+    socket.setdefaulttimeout(10)
+    sys.exit(main(sys.argv[1:]))
