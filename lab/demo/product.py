@@ -1,0 +1,70 @@
+"""rackrelay on the lab: install the chart, apply the example, know what should come of it."""
+
+from lab.cluster import Lab
+from lab.demo.report import DemoError, Report
+from lab.paths import REPOSITORY
+
+NAMESPACE = "machines"
+OPERATOR_NAMESPACE = "rackrelay"
+EXAMPLE = REPOSITORY / "examples/demo"
+
+NAME_A = "10-10-0-0--24.maas-internal"
+NAME_A6 = "fd00-10----64.maas-internal"
+NAME_B = "10-20-0-0--24.maas-internal"
+RACKS_A = ("10.10.0.2", "10.10.0.3")
+RACKS_A6 = ("fd00:10::2", "fd00:10::3")
+RACKS_B = ("10.20.0.3", "10.20.0.4")
+
+_VALUES = {
+    "image.registry": "localhost",
+    "image.operator.tag": "dev",
+    "image.dataplane.tag": "dev",
+    "nodeSelector.rackrelay\\.dev/role": "region",
+}
+
+
+def install(lab: Lab, *more: str) -> None:
+    """The chart is installed or upgraded; the operator may still be starting."""
+    values = [word for name, value in _VALUES.items() for word in ("--set", f"{name}={value}")]
+    chart = str(REPOSITORY / "charts/rackrelay")
+    lab.helm("upgrade", "--install", "rackrelay", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace", *values, *more)
+
+
+def apply_example(lab: Lab) -> None:
+    """The example's resources are in the cluster, with rack4 not yet a rack."""
+    lab.kubectl("label", "node", "rack4", "rackrelay.dev/role-")
+    lab.kubectl("apply", "-n", NAMESPACE, "-f", str(EXAMPLE))
+
+
+def wait_ready(report: Report, patience_s: float = 180) -> None:
+    """Everything in the namespace is Ready and every Subnet has its racks.
+
+    Raises:
+        DemoError: it is not after a while; the message is what the resources say.
+    """
+    lab = report.lab
+
+    def ready() -> bool:
+        objects = lab.kubectl_json("get", "region,rack,snet", "-n", NAMESPACE)["items"]
+        return len(objects) > 0 and all(_condition(o, "Ready") and _condition(o, "RacksHealthy") for o in objects)
+
+    try:
+        report.wait("region, racks and subnets are Ready", ready, patience_s)
+    except DemoError as error:
+        state = lab.kubectl("get", "region,rack,snet,pods", "-n", NAMESPACE, "-o", "wide")
+        raise DemoError(f"{error}\n{state}") from error
+
+
+def region_pods(lab: Lab) -> list[str]:
+    """The region's pods by name."""
+    labels = "app.kubernetes.io/component=region"
+    items = lab.kubectl_json("get", "pods", "-n", NAMESPACE, "-l", labels)["items"]
+    return sorted(item["metadata"]["name"] for item in items)
+
+
+def _condition(item: dict[str, object], kind: str) -> bool:
+    status = item.get("status")
+    conditions = status.get("conditions", []) if isinstance(status, dict) else []
+    found = [c["status"] for c in conditions if c["type"] == kind]
+    # Regions have no RacksHealthy; what a kind does not have cannot be wrong.
+    return found == ["True"] or (not found and kind != "Ready")
