@@ -84,7 +84,7 @@ class MachineHost:
     def enter(self) -> tuple[str, ...]:
         """The start of a command that runs on the machine."""
         spaces = ("--mount", "--uts", "--ipc", "--net", "--pid")
-        return ("nsenter", f"--target={self.init_pid}", *spaces, "--root", "--wd=/root", "env", "-i", *_ENVIRONMENT)
+        return ("nsenter", f"--target={self.init_pid}", *spaces, "--root", "--wdns=/root", "env", "-i", *_ENVIRONMENT)
 
     def _write_files(self) -> None:
         """The disk of a new machine; one that has booted before keeps what it has."""

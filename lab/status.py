@@ -34,7 +34,10 @@ def print_status(lab: Lab) -> None:
 def take_picture(lab: Lab) -> Picture:
     """What is cut, what is Ready, and which pods there are."""
     links = json.loads(run([*lab.site.enter("fabric"), "ip", "-json", "link", "show", "type", "veth"]).stdout)
-    cut = frozenset(link["ifname"] for link in links if "UP" not in link["flags"])
+    # The cables of what is off are down too; that says nothing.
+    off = [f"{name}-" for name, host in (lab.nodes | lab.machines).items() if not host.is_on]
+    down = (link["ifname"] for link in links if "UP" not in link["flags"])
+    cut = frozenset(name for name in down if not name.startswith(tuple(off)))
     try:
         nodes = lab.kubectl_json("get", "nodes", "--request-timeout=5s")["items"]
         pods = lab.kubectl_json("get", "pods", "--all-namespaces", "--request-timeout=5s")["items"]
@@ -127,7 +130,7 @@ def _pods(seen: Picture) -> str:
 
 
 def _addresses(host: str, link: Link, seen: Picture) -> str:
-    mark = " (CUT)" if network.port_name(host, link.name) in seen.cut else ""
+    mark = " CUT" if network.port_name(host, link.name) in seen.cut else ""
     return ", ".join(address.partition("/")[0] for address in link.addresses) + mark
 
 
