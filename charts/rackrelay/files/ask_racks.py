@@ -33,15 +33,21 @@ class Question(NamedTuple):
 
 
 def plan_questions(subnets: Iterable[Manifest], pods: Iterable[Manifest]) -> Iterator[Question]:
-    """One question for each subnet with addresses and each of its racks that is in reach."""
+    """One question for each subnet whose name has an address and each of its racks that is in reach."""
     nodes = {pod["spec"].get("nodeName"): pod.get("status", {}).get("hostIP") for pod in pods}
-    for subnet in subnets:
-        status = subnet.get("status", {})
+    for subnet in filter(is_served, subnets):
+        status = subnet["status"]
         record = "A" if ip_network(subnet["spec"]["cidr"]).version == 4 else "AAAA"
-        for rack in status.get("racks", ()) if status.get("addresses") else ():
+        for rack in status.get("racks", ()):
             server = nodes.get(rack["name"])
-            if server and rack.get("tier") != "unreachable":
+            if server and rack.get("tier") != "Unreachable":
                 yield Question(rack["name"], server, status["dnsName"], record, frozenset(status["addresses"]))
+
+
+def is_served(subnet: Manifest) -> bool:
+    """Whether a subnet has a name that has an address."""
+    status = subnet.get("status", {})
+    return bool(status.get("dnsName") and status.get("addresses"))
 
 
 def ask(question: Question) -> str:
@@ -65,7 +71,7 @@ def read_questions(namespaces: Iterable[str]) -> tuple[int, list[Question]]:
     for namespace in namespaces:
         subnets = list_objects(f"/apis/rackrelay.dev/v1alpha1/namespaces/{namespace}/subnets")
         pods = list_objects(f"/api/v1/namespaces/{namespace}/pods?labelSelector=app.kubernetes.io/component%3Drack")
-        served += sum(bool(subnet.get("status", {}).get("addresses")) for subnet in subnets)
+        served += sum(map(is_served, subnets))
         questions += plan_questions(subnets, pods)
     return served, questions
 
@@ -92,7 +98,7 @@ def main(namespaces: list[str]) -> int:
             break
         time.sleep(1)
     if not served:
-        print(f"no Subnet has an address yet in {', '.join(namespaces)}: nothing to ask")
+        print(f"no Subnet's name has an address yet in {', '.join(namespaces)}: nothing to ask")
     elif not questions:
         print(f"{served} Subnets have an address, but no rack that could be asked is in reach")
     for question, complaint in complaints.items():

@@ -24,7 +24,7 @@ class Release:
 
     def helm(self, *arguments: str) -> str:
         """What helm prints. The API server runs no pods, so nothing is waited for."""
-        where = ["--kubeconfig", self.server.kubeconfig, "--namespace", "rackrelay"]
+        where = ["--kubeconfig", str(self.server.kubeconfig), "--namespace", "rackrelay"]
         return run([find_binary("helm"), *where, *arguments], timeout_s=120).stdout
 
     def install(self, *arguments: str) -> str:
@@ -34,7 +34,7 @@ class Release:
         """Whether the operator has a right; `resource` may name a subresource behind a slash."""
         plural, _, subresource = resource.partition("/")
         question = ["auth", "can-i", verb, plural, f"--subresource={subresource}", "--namespace", namespace]
-        who = ["--kubeconfig", self.server.kubeconfig, "--as", OPERATOR]
+        who = ["--kubeconfig", str(self.server.kubeconfig), "--as", OPERATOR]
         return run([find_binary("kubectl"), *who, *question], check=False).stdout.strip() == "yes"
 
 
@@ -98,6 +98,7 @@ def test_pods_pass_in_a_restricted_namespace(release: Release, kind: str) -> Non
         *(f"{verb} pods" for verb in ("get", "list", "watch", "patch", "delete")),
         "get secrets",
         "create secrets",
+        "list events",
         "create events",
         "list nodes",
         "watch nodes",

@@ -45,14 +45,14 @@ RACK_STATUS = {
     "observedGeneration": 1,
     "conditions": [READY],
     "racks": {"desired": 4, "healthy": 2, "degraded": 1, "drained": 0, "unreachable": 1},
-    "notHealthy": [{"node": "n3", "tier": "degraded", "reason": "DaemonFailed", "message": "squid does not answer"}],
+    "notHealthy": [{"node": "n3", "tier": "Degraded", "reason": "DaemonFailed", "message": "squid does not answer"}],
 }
 SUBNET_STATUS = {
     "observedGeneration": 1,
     "conditions": [READY, build_condition("RacksHealthy", "False", "Degraded")],
     "dnsName": "10-10-0-0--24.racks.example.com",
     "addresses": ["10.10.0.2", "10.10.0.3"],
-    "racks": [{"name": "n1", "addresses": ["10.10.0.2"], "tier": "healthy"}],
+    "racks": [{"name": "n1", "addresses": ["10.10.0.2"], "tier": "Healthy"}],
     "clientSettings": {
         "dnsServers": ["10.10.0.2", "10.10.0.3"],
         "metadataURL": "http://10-10-0-0--24.racks.example.com:5248/MAAS/metadata/",

@@ -57,7 +57,7 @@ def answer_once(listener: socket.socket) -> None:
 
 
 def test_every_rack_in_reach_is_asked() -> None:
-    subnet = build_subnet("10.10.0.0/24", ["10.10.0.2"], ("n1", "healthy"), ("n2", "unreachable"), ("n3", "drained"))
+    subnet = build_subnet("10.10.0.0/24", ["10.10.0.2"], ("n1", "Healthy"), ("n2", "Unreachable"), ("n3", "Drained"))
     pods = [build_pod("n1", "192.0.2.1"), build_pod("n2", "192.0.2.2"), build_pod("n3", "192.0.2.3")]
     questions = list(ask_racks.plan_questions([subnet], pods))
     assert [(q.rack, q.server, q.name, q.record) for q in questions] == [
@@ -67,7 +67,7 @@ def test_every_rack_in_reach_is_asked() -> None:
 
 
 def test_ipv6_subnet_is_asked_for_aaaa() -> None:
-    subnet = build_subnet("fd00:10::/64", ["fd00:10::2"], ("n1", "healthy"))
+    subnet = build_subnet("fd00:10::/64", ["fd00:10::2"], ("n1", "Healthy"))
     (question,) = ask_racks.plan_questions([subnet], [build_pod("n1", "192.0.2.1")])
     assert question.record == "AAAA"
 
@@ -76,10 +76,11 @@ def test_ipv6_subnet_is_asked_for_aaaa() -> None:
     "subnet",
     [
         {"spec": {"cidr": "10.10.0.0/24"}},
-        build_subnet("10.10.0.0/24", [], ("n1", "healthy")),
-        build_subnet("10.10.0.0/24", ["10.10.0.2"], ("gone", "healthy")),
+        build_subnet("10.10.0.0/24", [], ("n1", "Healthy")),
+        {"spec": {"cidr": "10.10.0.0/24"}, "status": {"addresses": ["10.10.0.2"], "racks": [{"name": "n1"}]}},
+        build_subnet("10.10.0.0/24", ["10.10.0.2"], ("gone", "Healthy")),
     ],
-    ids=["no status", "no address", "no pod"],
+    ids=["no status", "no address", "no name", "no pod"],
 )
 def test_nothing_to_ask(subnet: dict[str, Any]) -> None:
     assert not list(ask_racks.plan_questions([subnet], [build_pod("n1", "192.0.2.1")]))
@@ -99,7 +100,7 @@ def test_wrong_answer_is_told_with_both_sides(server: str) -> None:
 @pytest.mark.parametrize(
     ("served", "questions", "complaint", "code", "says"),
     [
-        (0, [], "", 0, "no Subnet has an address yet in machines: nothing to ask"),
+        (0, [], "", 0, "no Subnet's name has an address yet in machines: nothing to ask"),
         (1, [], "", 1, "no rack that could be asked"),
         (1, [("n1", "192.0.2.1", NAME, "A", frozenset({"10.10.0.2"}))], "", 0, f"n1 (192.0.2.1): {NAME} A: 10.10.0.2"),
         (1, [("n1", "192.0.2.1", NAME, "A", frozenset())], "no answer", 1, "no answer"),

@@ -10,6 +10,7 @@ from rackrelay import names
 from rackrelay.model.rack import parse_rack
 from rackrelay.model.region import RegionController, parse_region
 from rackrelay.model.subnet import Subnet, parse_subnet
+from rackrelay.zone.evidence import Tier
 
 FOLDER = Path(__file__).parents[3] / "crds"
 CRDS = {crd["spec"]["names"]["plural"]: crd for crd in map(yaml.safe_load, map(Path.read_text, FOLDER.glob("*.yaml")))}
@@ -135,6 +136,14 @@ def test_every_field_of_spec_is_read_by_the_model(plural: str, parse: Any, spec:
         for inner in ("", *field.get("properties", {}))
     }
     assert read == declared
+
+
+@pytest.mark.parametrize(
+    ("plural", "field"), [(names.RACK_PLURAL, "notHealthy"), (names.SUBNET_PLURAL, "racks")], ids=("rack", "subnet")
+)
+def test_tiers_are_those_of_the_zone_rule(plural: str, field: str) -> None:
+    listed = schema_of(plural)["properties"]["status"]["properties"][field]["items"]["properties"]["tier"]
+    assert listed["enum"] == [tier.word for tier in Tier]
 
 
 def test_http_port_rule_knows_the_ports_of_region_pods() -> None:
