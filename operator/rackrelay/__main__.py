@@ -89,6 +89,23 @@ async def _watch(context: Context, registry: kopf.OperatorRegistry, stop: asynci
     )
 
 
+class OutageFilter(logging.Filter):
+    """Lets one of kopf's messages about failed requests through every ten seconds: an outage brings six a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write the record."""
+        if not record.name.startswith("kopf.") or "Request attempt" not in str(record.msg):
+            return True
+        if record.created < self._until:
+            return False
+        self._until = record.created + 10
+        return True
+
+
 def main() -> int:
     """Exit code 0 after a stop that was asked for, 1 after an error, 2 after settings that cannot work."""
     try:
@@ -99,6 +116,8 @@ def main() -> int:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("kopf", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(OutageFilter())
     try:
         asyncio.run(run(settings))
     except RackrelayError as error:

@@ -6,7 +6,6 @@ report as drift.
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,8 +65,7 @@ class Backoffs:
 
 def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
     """The session that kopf watches with. A peer that vanished without a word is noticed within seconds."""
-    context = ssl.create_default_context(cafile=endpoint.ca_file) if endpoint.ca_file else None
-    connector = aiohttp.TCPConnector(limit=0, ssl=context or True, socket_factory=_keepalive_socket)
+    connector = aiohttp.TCPConnector(limit=0, ssl=endpoint.tls(), socket_factory=_keepalive_socket)
     return aiohttp.ClientSession(connector=connector, middlewares=(BearerToken(endpoint),))
 
 

@@ -18,12 +18,15 @@ logger = logging.getLogger(__name__)
 async def fill_cache(context: Context) -> None:
     """Wait until everything has been read once. Nothing is decided before: half a picture would shrink zones."""
     pending = [(kind, ns) for kind in KINDS for ns in _namespaces(context, kind)]
+    said = ""
     while pending:
         try:
             await resync(context, *pending[0])
             pending.pop(0)
         except ClusterError as error:
-            logger.warning("%s", _advise(error))
+            if str(error) != said:
+                said = str(error)
+                logger.warning("%s", _advise(error))
             await asyncio.sleep(RETRY_S)
     _remember_addresses(context)
     for namespace in context.settings.region_namespaces:
