@@ -54,7 +54,7 @@ def ask(question: Question) -> str:
     """What is wrong with the answer; empty when it is as expected."""
     query = dns.message.make_query(question.name, question.record)
     try:
-        answer = dns.query.udp(query, question.server, timeout=2)
+        answer, _ = dns.query.udp_with_fallback(query, question.server, timeout=2)
     except (OSError, dns.exception.DNSException) as error:
         return f"no answer: {error or type(error).__name__}"
     wanted = dns.rdatatype.from_text(question.record)

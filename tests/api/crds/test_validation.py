@@ -1,24 +1,29 @@
 """The API server refuses what cannot work, naming the field, and accepts all the rest."""
 
-from pathlib import Path
+import re
 from typing import Any
 
 import pytest
 import yaml
 from kubernetes.client.exceptions import ApiException
 
+from lab.paths import REPOSITORY
 from tests.api.crds.resources import Resources, build_resource, load_cases, refusal
 
 pytestmark = pytest.mark.api
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = REPOSITORY / "examples"
+API_PAGE = REPOSITORY / "docs" / "api.md"
 
 
 def load_examples() -> list[Any]:
-    """Every document of every example."""
-    files = sorted(EXAMPLES.rglob("*.yaml"))
-    documents = [(file, body) for file in files for body in yaml.safe_load_all(file.read_text())]
+    """Every document of every example, and every YAML block of the documentation of the resources."""
+    texts = {path.relative_to(REPOSITORY): path.read_text() for path in sorted(EXAMPLES.rglob("*.yaml"))}
+    blocks = re.findall(r"^```yaml\n(.*?)^```", API_PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    texts[API_PAGE.relative_to(REPOSITORY)] = "---\n".join(blocks)
     return [
-        pytest.param(body, id=f"{file.relative_to(EXAMPLES)}:{body['metadata']['name']}") for file, body in documents
+        pytest.param(body, id=f"{path}:{body['kind']} {body['metadata']['name']}")
+        for path, text in texts.items()
+        for body in yaml.safe_load_all(text)
     ]
 
 

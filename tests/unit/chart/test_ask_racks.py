@@ -38,9 +38,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        query_udp = ask_racks.dns.query.udp
+        send = ask_racks.dns.query.udp_with_fallback
         monkeypatch.setattr(
-            ask_racks.dns.query, "udp", lambda query, where, timeout: query_udp(query, where, timeout, port)
+            ask_racks.dns.query, "udp_with_fallback", lambda query, where, timeout: send(query, where, timeout, port)
         )
         thread = threading.Thread(target=answer_once, args=(listener,))
         thread.start()
