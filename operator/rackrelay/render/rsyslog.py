@@ -25,7 +25,8 @@ def relay_template() -> list[str]:
     """RFC 5424 with the machine's own hostname and time; ours comes first, because a machine can forge a second one."""
     fields = (
         "<%PRI%>1 %TIMESTAMP:::date-rfc3339% %HOSTNAME% %APP-NAME% %PROCID% %MSGID% "
-        '[rack@32473 from=\\"%fromhost-ip%\\" rcvd=\\"%timegenerated:::date-rfc3339%\\"]%$.data% %$.text%\\n'
+        '[rack@32473 from=\\"%fromhost-ip%\\" rcvd=\\"%timegenerated:::date-rfc3339%\\"]'
+        "%$.data%%msg:::sp-if-no-1st-sp%%msg%\\n"
     )
     return [f'template(name="relayed" type="string" string="{fields}")']
 
@@ -48,7 +49,7 @@ def relay_intake() -> list[str]:
 
 def health_template() -> list[str]:
     """The agent's line as it goes back: its text alone."""
-    return ['template(name="health" type="string" string="%msg:::sp-if-no-1st-sp%\\n")']
+    return ['template(name="health" type="string" string="%msg%\\n")']
 
 
 def relay_spool() -> list[str]:
@@ -67,7 +68,6 @@ def relay_spool() -> list[str]:
         "    } else {",
         "        set $.data = $structured-data;",
         "    }",
-        "    set $.text = ltrim($msg);",
         f'    action(type="omrelp" target="127.0.0.1" port="{names.PORT_LOCAL_RELP}" template="relayed"',
         '           timeout="5" conn.timeout="2" action.resumeRetryCount="-1" action.resumeInterval="1"',
         '           action.reportSuspension="off")',

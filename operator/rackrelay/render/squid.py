@@ -106,11 +106,14 @@ def parent() -> list[str]:
 
 
 def destinations(literals_only: bool) -> list[str]:
-    """Where machines may go. Racks judge addresses as written and look nothing up; the region's word is final."""
+    """Where machines may go. Racks judge addresses as written and look nothing up; the region's word is final.
+
+    A name that does not resolve passes the region's list and then has no address to connect to; Squid remembers every
+    answer for at least a minute, so a name cannot change its address between the two.
+    """
     kind = "dst -n" if literals_only else "dst"
     return [
         f"acl forbidden {kind} {' '.join(_FORBIDDEN)}",
-        *([] if literals_only else _unresolved()),
         "acl allowed_ports port 80 443 1025-65535",
         "acl tls port 443",
         "http_access deny manager",
@@ -124,8 +127,3 @@ def destinations(literals_only: bool) -> list[str]:
 def lines(*parts: Iterable[str]) -> list[str]:
     """The parts with an empty line between them."""
     return [line for part in parts for line in (*part, "")][:-1]
-
-
-def _unresolved() -> list[str]:
-    # A name that does not resolve is compared as the all-ones address: refused, instead of let through.
-    return []
