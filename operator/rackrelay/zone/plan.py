@@ -14,23 +14,28 @@ from rackrelay.zone.records import Rrsets, sort_addresses
 MAX_SERIAL = 2**31 - 1
 ADDRESS_TYPES = ("A", "AAAA")
 
-# Every server answers from its own copy and nothing transfers the zone by these timers.
-_TIMERS = "3600 600 604800"
+# Refresh, retry, expire and the TTL of negative answers: a name that comes must show at once. Every server answers from
+# its own copy and nothing transfers the zone by the first three.
+TIMERS = "3600 600 604800 1"
 
 
 @dataclass(frozen=True)
 class Zone:
-    """One version of the internal zone. Names in `rrsets` are relative to the domain."""
+    """One version of the internal zone. Names in `rrsets` are relative to the domain.
+
+    `timers` are the last four fields of the SOA; a server that another release has set up may have others.
+    """
 
     domain: str
     ttl_s: int
     serial: int
     rrsets: Rrsets = field(default_factory=dict)
+    timers: str = field(default=TIMERS, compare=False)
 
     @property
     def soa(self) -> str:
-        """The SOA's data. The last field is the TTL of negative answers: a name that comes must show at once."""
-        return f"localhost. hostmaster.{self.domain}. {self.serial} {_TIMERS} 1"
+        """The SOA's data."""
+        return f"localhost. hostmaster.{self.domain}. {self.serial} {self.timers}"
 
     @property
     def digest(self) -> str:
@@ -107,4 +112,6 @@ def zone_of(parsed: dns.zone.Zone, domain: str) -> Zone:
             addresses = sort_addresses(rdata.to_text() for rdata in rdataset)
             rrsets[(name.to_text(), kind)] = tuple(str(a) for a in addresses)
     apex = parsed.find_rdataset("@", "SOA")
-    return Zone(domain, apex.ttl, apex[0].serial, rrsets)
+    soa = apex[0]
+    timers = f"{soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
+    return Zone(domain, apex.ttl, soa.serial, rrsets, timers)

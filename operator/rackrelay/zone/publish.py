@@ -98,7 +98,7 @@ async def repair(server: NameServer, wanted: Zone, key: Key) -> Outcome:
         return Outcome.UPDATED
     if served.serial >= wanted.serial:
         return Outcome.DIFFERS
-    # The SOA's other fields may be an older release's: the prerequisite has to name what the server holds.
+    # The prerequisite names the SOA that the server holds, whose timers may be another release's.
     outcomes = await send_update(plan_change(served, wanted), key, [server])
     return outcomes[server]
 

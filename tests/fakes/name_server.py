@@ -1,0 +1,194 @@
+"""A name server for one zone, small enough to count what it is asked and to misbehave on demand.
+
+It takes UPDATEs as BIND 9.20 does: prerequisites first, a signature or nothing, and a serial of its own when the new
+SOA does not follow the old one.
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+import dns.tsig
+import dns.update
+
+from rackrelay.zone.plan import Zone, zone_text
+from rackrelay.zone.publish import Key
+
+POLL_S = 0.05
+
+
+@dataclass
+class Record:
+    """What a server was asked. `history`: the versions of the zone that it has had."""
+
+    queries: int = 0
+    updates: list[bytes] = field(default_factory=list)
+    transfers: int = 0
+    history: list[Zone] = field(default_factory=list)
+
+
+class FakeNameServer:
+    """Serves one zone by UDP and TCP until it is closed.
+
+    `silent`: it hears and does not answer. `lose_answers`: so many answers to UPDATEs are lost. Without a key every
+    UPDATE and transfer is refused.
+    """
+
+    def __init__(self, zone: Zone, key: Key | None, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.zone, self.key = zone, key
+        self.address, self.port = address, port
+        self.silent = False
+        self.lose_answers = 0
+        self.record = Record(history=[zone])
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self) -> "FakeNameServer":
+        """It answers when this returns."""
+        self._stop.clear()
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind((self.address, self.port))
+        self.port = udp.getsockname()[1]
+        tcp = socket.create_server((self.address, self.port))
+        for loop, sock in ((self._serve_udp, udp), (self._serve_tcp, tcp)):
+            sock.settimeout(POLL_S)
+            self._threads.append(threading.Thread(target=loop, args=(sock,), daemon=True))
+            self._threads[-1].start()
+        return self
+
+    def close(self) -> None:
+        """The sockets are closed: whoever asks is refused by the kernel."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def __enter__(self) -> "FakeNameServer":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _serve_udp(self, sock: socket.socket) -> None:
+        with sock:
+            while not self._stop.is_set():
+                try:
+                    wire, peer = sock.recvfrom(65535)
+                except TimeoutError:
+                    continue
+                for answer in self._answers(wire)[:1]:
+                    sock.sendto(answer, peer)
+
+    def _serve_tcp(self, sock: socket.socket) -> None:
+        with sock:
+            while not self._stop.is_set():
+                try:
+                    connection, _ = sock.accept()
+                except TimeoutError:
+                    continue
+                with connection, contextlib.suppress(OSError, struct.error):
+                    connection.settimeout(1.0)
+                    (length,) = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
+                    for answer in self._answers(connection.recv(length, socket.MSG_WAITALL)):
+                        connection.sendall(struct.pack("!H", len(answer)) + answer)
+
+    def _answers(self, wire: bytes) -> list[bytes]:
+        with self._lock:
+            return [] if self.silent else self._answer(wire)
+
+    def _answer(self, wire: bytes) -> list[bytes]:
+        keyring = self.key.tsig if self.key else None
+        is_update = (wire[2] >> 3) & 0xF == dns.opcode.UPDATE
+        if is_update:
+            self.record.updates.append(wire)
+        try:
+            query = dns.message.from_wire(wire, keyring=keyring)
+        except dns.exception.DNSException:
+            return [_refusal(wire)]
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AA
+        if isinstance(query, dns.update.UpdateMessage):
+            answer.set_rcode(self._update(query))
+            if self.lose_answers:
+                self.lose_answers -= 1
+                return []
+        else:
+            self._look_up(query, answer)
+        return [answer.to_wire(max_size=65535)]
+
+    def _look_up(self, query: dns.message.Message, answer: dns.message.Message) -> None:
+        (question,) = query.question
+        apex = dns.name.from_text(self.zone.domain)
+        records = _records(self.zone)
+        if question.rdtype == dns.rdatatype.AXFR:
+            self.record.transfers += 1
+            if not query.had_tsig:
+                answer.set_rcode(dns.rcode.REFUSED)
+                return
+            answer.answer = [*records, records[0]]
+            return
+        self.record.queries += 1
+        answer.answer = [r for r in records if (r.name, r.rdtype) == (question.name, question.rdtype)]
+        if not answer.answer and question.name != apex:
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+
+    def _update(self, query: dns.update.UpdateMessage) -> dns.rcode.Rcode:
+        if not query.had_tsig:
+            return dns.rcode.REFUSED
+        soa = dns.rdata.from_text("IN", "SOA", self.zone.soa)
+        for wanted in query.prerequisite:
+            if wanted.rdtype != dns.rdatatype.SOA or list(wanted) != [soa]:
+                return dns.rcode.NXRRSET
+        rrsets, serial, ttl_s, timers = dict(self.zone.rrsets), self.zone.serial, self.zone.ttl_s, self.zone.timers
+        for change in query.update:
+            label = change.name.relativize(dns.name.from_text(self.zone.domain)).to_text()
+            kind = dns.rdatatype.to_text(change.rdtype)
+            if change.rdtype == dns.rdatatype.SOA:
+                serial, ttl_s = change[0].serial, change.ttl
+                timers = change[0].to_text().split(maxsplit=3)[3]
+            elif change.deleting == dns.rdataclass.ANY:
+                rrsets.pop((label, kind), None)
+            else:
+                added = {*rrsets.get((label, kind), ()), *(rdata.to_text() for rdata in change)}
+                rrsets[(label, kind)] = tuple(sorted(added, key=lambda text: _number(kind, text)))
+        if serial <= self.zone.serial:
+            serial = self.zone.serial + 1
+        self.zone = Zone(self.zone.domain, ttl_s, serial, rrsets, timers)
+        self.record.history.append(self.zone)
+        return dns.rcode.NOERROR
+
+
+def _records(zone: Zone) -> list[dns.rrset.RRset]:
+    found: dict[tuple[str, str], dns.rrset.RRset] = {}
+    for line in zone_text(zone).splitlines():
+        name, ttl, _, kind, data = line.split(maxsplit=4)
+        if (name, kind) in found:
+            found[(name, kind)].add(dns.rdata.from_text("IN", kind, data))
+        else:
+            found[(name, kind)] = dns.rrset.from_text(name, int(ttl), "IN", kind, data)
+    return list(found.values())
+
+
+def _refusal(wire: bytes) -> bytes:
+    """NOTAUTH without a signature: what a server says whose key is another one."""
+    header = struct.pack("!HHHHHH", int.from_bytes(wire[:2], "big"), 0, 0, 0, 0, 0)
+    flags = 0x8000 | (wire[2] << 8 & 0x7800) | dns.rcode.NOTAUTH
+    return header[:2] + struct.pack("!H", flags) + header[4:]
+
+
+def _number(kind: str, text: str) -> int:
+    family = socket.AF_INET if kind == "A" else socket.AF_INET6
+    return int.from_bytes(socket.inet_pton(family, text), "big")

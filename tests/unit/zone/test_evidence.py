@@ -1,0 +1,90 @@
+"""From what was seen of a rack to its tier."""
+
+from dataclasses import replace
+
+import pytest
+
+from rackrelay.zone.evidence import SERIAL_LAG_S, STATUS_STALE_S, Evidence, Judgement, Tier, judge
+from tests import gen
+
+NOW, MISSES = 100.0, 3
+SQUID_DOWN = gen.status(failing={"squid": "connection refused"})
+NO_REGION = gen.status(regions_reachable=0)
+
+
+def reason(evidence: Evidence, now: float = NOW) -> str:
+    return judge(evidence, now, MISSES).reason
+
+
+def test_rack_that_passes_all_checks_is_healthy() -> None:
+    assert judge(gen.evidence(), NOW, MISSES) == Judgement(Tier.HEALTHY)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "tier", "expected"),
+    [
+        pytest.param(gen.evidence(misses=2), Tier.HEALTHY, "", id="two lost packets"),
+        pytest.param(gen.evidence(misses=3), Tier.UNREACHABLE, "NoAnswer", id="three misses"),
+        pytest.param(gen.evidence(answered_at=None), Tier.UNREACHABLE, "NoAnswer", id="never answered"),
+        pytest.param(gen.evidence(drained=True), Tier.DRAINED, "Drained", id="drained by a person"),
+        pytest.param(gen.evidence(leaving=True), Tier.DRAINED, "PodStopping", id="pod is being deleted"),
+        pytest.param(
+            gen.evidence(status=None, status_at=None), Tier.DEGRADED, "AgentSilent", id="agent never answered"
+        ),
+        pytest.param(gen.evidence(status=SQUID_DOWN), Tier.DEGRADED, "DaemonFailing", id="a daemon fails"),
+        pytest.param(gen.evidence(status=NO_REGION), Tier.DEGRADED, "NoRegion", id="no region in reach"),
+        pytest.param(gen.evidence(behind_since=NOW - SERIAL_LAG_S), Tier.DEGRADED, "ZoneBehind", id="old zone"),
+    ],
+)
+def test_each_check(evidence: Evidence, tier: Tier, expected: str) -> None:
+    found = judge(evidence, NOW, MISSES)
+    assert (found.tier, found.reason) == (tier, expected)
+    assert bool(found.message) is (tier is not Tier.HEALTHY)
+
+
+def test_first_check_that_finds_something_decides() -> None:
+    """Everything is wrong; what is worst is mended step by step, and the next reason shows."""
+    evidence = gen.evidence(
+        misses=9, leaving=True, drained=True, status=replace(SQUID_DOWN, regions_reachable=0), status_at=0.0,
+        behind_since=0.0,
+    )  # fmt: skip
+    seen = []
+    for mended in (
+        {"misses": 0},
+        {"leaving": False},
+        {"drained": False},
+        {"status_at": NOW},
+        {"status": NO_REGION},
+        {"status": gen.status()},
+        {"behind_since": None},
+    ):
+        seen.append(reason(evidence))
+        evidence = replace(evidence, **mended)
+    assert seen == ["NoAnswer", "PodStopping", "Drained", "AgentSilent", "DaemonFailing", "NoRegion", "ZoneBehind"]
+    assert reason(evidence) == ""
+
+
+def test_silence_of_the_agent_is_measured_by_the_clock_that_is_given() -> None:
+    evidence = gen.evidence(status_at=NOW)
+    assert reason(evidence, NOW + STATUS_STALE_S) == ""
+    assert reason(evidence, NOW + STATUS_STALE_S + 0.1) == "AgentSilent"
+
+
+def test_serial_may_lag_for_a_moment() -> None:
+    evidence = gen.evidence(behind_since=NOW)
+    assert reason(evidence, NOW + SERIAL_LAG_S - 0.1) == ""
+    assert reason(evidence, NOW + SERIAL_LAG_S) == "ZoneBehind"
+
+
+def test_rack_that_knows_no_region_yet_is_not_blamed() -> None:
+    assert reason(gen.evidence(status=gen.status(regions_reachable=0, regions_known=0))) == ""
+
+
+def test_failing_daemons_are_named_with_their_words() -> None:
+    found = judge(gen.evidence(status=gen.status(failing={"nginx": "503", "squid": "no answer"})), NOW, MISSES)
+    assert found.message == "nginx: 503; squid: no answer"
+
+
+def test_tiers_are_ordered_best_first() -> None:
+    assert sorted(Tier) == [Tier.HEALTHY, Tier.DEGRADED, Tier.DRAINED, Tier.UNREACHABLE]
+    assert Tier.UNREACHABLE.word == "Unreachable"

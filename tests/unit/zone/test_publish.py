@@ -1,0 +1,152 @@
+"""Signed UPDATEs to name servers that answer, hang, lag and differ."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import dns.message
+import dns.opcode
+import pytest
+
+from rackrelay.model.observed import NameServer
+from rackrelay.zone.plan import Zone, plan_change
+from rackrelay.zone.publish import MAX_UDP_BYTES, Key, Outcome, repair, send_update, sign_update, transfer
+from rackrelay.zone.records import Rrsets
+from tests import gen
+from tests.fakes.name_server import FakeNameServer
+
+OLD = gen.zone(4, 15, stays=("10.0.0.1",), goes=("10.0.0.3",))
+NEW = gen.zone(5, 15, stays=("10.0.0.1",), comes=("fd00::1", "fd00::2"))
+CHANGE = plan_change(OLD, NEW)
+WRONG = Key(gen.KEY.name, base64.b64encode(b"another secret").decode())
+
+
+class Servers(ExitStack):
+    """Name servers on loopback that end with the test."""
+
+    def add(self, zone: Zone = OLD, key: Key | None = gen.KEY) -> FakeNameServer:
+        return self.enter_context(FakeNameServer(zone, key))
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with Servers() as stack:
+        yield stack
+
+
+def at(fake: FakeNameServer) -> NameServer:
+    return gen.server(f"rack{fake.port}", fake.address, fake.port)
+
+
+async def test_update_reaches_every_server_and_is_signed_once(servers: Servers) -> None:
+    fakes = [servers.add() for _ in range(3)]
+    outcomes = await send_update(CHANGE, gen.KEY, map(at, fakes))
+    assert outcomes == {at(f): Outcome.UPDATED for f in fakes}
+    assert [f.zone for f in fakes] == [NEW] * 3
+    wires = {wire for f in fakes for wire in f.record.updates}
+    assert len(wires) == 1
+
+
+async def test_one_silent_server_does_not_hold_up_the_others(servers: Servers) -> None:
+    good, silent = servers.add(), servers.add()
+    silent.silent = True
+    outcomes = await send_update(CHANGE, gen.KEY, [at(good), at(silent)])
+    assert outcomes == {at(good): Outcome.UPDATED, at(silent): Outcome.UNREACHABLE}
+    assert good.zone == NEW
+
+
+async def test_nobody_listens(servers: Servers) -> None:
+    gone = servers.add()
+    gone.close()
+    assert await send_update(CHANGE, gen.KEY, [at(gone)]) == {at(gone): Outcome.UNREACHABLE}
+
+
+async def test_server_with_another_version_differs_and_stays_as_it_is(servers: Servers) -> None:
+    other = servers.add(gen.zone(3, 15, stays=("10.0.0.1",)))
+    assert await send_update(CHANGE, gen.KEY, [at(other)]) == {at(other): Outcome.DIFFERS}
+    assert other.zone.serial == 3
+
+
+async def test_soa_of_another_release_differs_and_is_repaired(servers: Servers) -> None:
+    """The prerequisite is the whole SOA, so the repair has to name the one that the server really has."""
+    other = servers.add(replace(OLD, timers="1 2 3 4"))
+    assert await send_update(CHANGE, gen.KEY, [at(other)]) == {at(other): Outcome.DIFFERS}
+    assert await repair(at(other), NEW, gen.KEY) is Outcome.UPDATED
+    assert (other.zone, other.zone.timers) == (NEW, NEW.timers)
+
+
+async def test_lost_answer_is_asked_for_again_and_never_applied_twice(servers: Servers) -> None:
+    fake = servers.add()
+    fake.lose_answers = 1
+    outcomes = await send_update(CHANGE, gen.KEY, [at(fake)])
+    assert outcomes == {at(fake): Outcome.DIFFERS}
+    assert fake.record.history == [OLD, NEW]
+    assert await repair(at(fake), NEW, gen.KEY) is Outcome.UPDATED
+    assert len(set(fake.record.updates)) == 1
+
+
+async def test_server_with_another_key_is_not_updated(servers: Servers) -> None:
+    stranger = servers.add(key=WRONG)
+    outcomes = await send_update(CHANGE, gen.KEY, [at(stranger)])
+    assert outcomes[at(stranger)] in (Outcome.REFUSED, Outcome.UNREACHABLE)
+    assert stranger.zone == OLD
+
+
+async def test_large_update_goes_by_tcp_whole(servers: Servers) -> None:
+    many: Rrsets = {(f"name-{i}", "A"): (f"10.1.{i // 250}.{i % 250 + 1}",) for i in range(300)}
+    change = plan_change(OLD, Zone(OLD.domain, 15, 5, many))
+    assert len(sign_update(change, gen.KEY).wire) > MAX_UDP_BYTES
+    fake = servers.add()
+    assert await send_update(change, gen.KEY, [at(fake)]) == {at(fake): Outcome.UPDATED}
+    assert fake.zone == change.new
+
+
+async def test_transfer_gives_the_zone_as_it_is(servers: Servers) -> None:
+    fake = servers.add(NEW)
+    assert await transfer(at(fake), gen.DOMAIN, gen.KEY) == NEW
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        pytest.param(OLD, id="one version behind"),
+        pytest.param(gen.zone(0), id="empty, as a new pod"),
+        pytest.param(gen.zone(2, 60, odd=("10.9.9.9",)), id="other content and another TTL"),
+    ],
+)
+async def test_repair_brings_a_laggard_up(servers: Servers, served: Zone) -> None:
+    fake = servers.add(served)
+    assert await repair(at(fake), NEW, gen.KEY) is Outcome.UPDATED
+    assert fake.record.history == [served, NEW]
+
+
+async def test_repair_of_one_that_is_right_sends_nothing(servers: Servers) -> None:
+    fake = servers.add(NEW)
+    assert await repair(at(fake), NEW, gen.KEY) is Outcome.UPDATED
+    assert fake.record.updates == []
+
+
+@pytest.mark.parametrize("serial", [5, 6])
+async def test_repair_never_lowers_a_serial(servers: Servers, serial: int) -> None:
+    ahead = servers.add(gen.zone(serial, 15, odd=("10.9.9.9",)))
+    assert await repair(at(ahead), NEW, gen.KEY) is Outcome.DIFFERS
+    assert ahead.record.updates == []
+
+
+async def test_repair_of_one_that_cannot_be_reached(servers: Servers) -> None:
+    gone = servers.add()
+    gone.close()
+    assert await repair(at(gone), NEW, gen.KEY) is Outcome.UNREACHABLE
+
+
+def test_update_names_the_zone_and_carries_the_keys_name() -> None:
+    update = sign_update(CHANGE, gen.KEY)
+    message = dns.message.from_wire(update.wire, keyring=gen.KEY.tsig)
+    assert message.opcode() == dns.opcode.UPDATE
+    assert message.had_tsig
+    assert update.mac == message.mac
+
+
+def test_key_does_not_show_its_secret() -> None:
+    assert gen.KEY.secret not in f"{gen.KEY!r} {gen.KEY}"

@@ -1,0 +1,109 @@
+"""The zone rule, for whatever racks and subnets there may be."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rackrelay.model.observed import Address
+from rackrelay.model.subnet import Subnet
+from rackrelay.zone.evidence import Tier
+from rackrelay.zone.records import Answer, RackView, answer_subnets, build_rrsets
+from tests import gen
+
+# Few networks, nested and of both families, so that racks really meet in them.
+CIDRS = ("10.0.0.0/8", "10.10.0.0/16", "10.10.0.0/24", "10.10.0.0/29", "10.20.0.0/24", "fd00::/16", "fd00:10::/64")
+PLACES = ("10.10.0.0", "10.10.0.8", "10.10.1.0", "10.20.0.0", "10.30.0.0", "192.0.2.0", "fd00:10::", "fd00:20::")
+
+Racks = list[RackView]
+
+
+def build_racks(drawn: list[tuple[list[str], Tier]]) -> Racks:
+    """No two racks have the same address."""
+    found = []
+    for i, (places, tier) in enumerate(drawn, start=1):
+        texts = [f"{p}{i}" if ":" in p else f"{p.rpartition('.')[0]}.{int(p.rpartition('.')[2]) + i}" for p in places]
+        found.append(gen.view(f"rack{i}", *texts, tier=tier))
+    return found
+
+
+subnet_lists = st.lists(st.sampled_from(CIDRS), unique=True).map(lambda cidrs: [gen.subnet(c) for c in cidrs])
+rack_lists = st.lists(
+    st.tuples(st.lists(st.sampled_from(PLACES), unique=True, max_size=4), st.sampled_from(Tier)), max_size=6
+).map(build_racks)
+
+
+def subnet_of(address: Address, subnets: list[Subnet]) -> Subnet | None:
+    """The subnet that an address counts for."""
+    holding = [s for s in subnets if s.cidr.version == address.version and address in s.cidr]
+    return max(holding, key=lambda s: s.cidr.prefixlen, default=None)
+
+
+def tiers_there(subnet: Subnet, subnets: list[Subnet], racks: Racks) -> list[Tier]:
+    """The tiers of the racks that have an address in a subnet."""
+    return [r.judgement.tier for r in racks if any(subnet_of(a, subnets) == subnet for a in r.addresses)]
+
+
+def given_out(answer: Answer) -> set[Tier]:
+    """The tiers of the racks whose addresses are given out."""
+    return {m.judgement.tier for m in answer.members if set(m.addresses) & set(answer.addresses)}
+
+
+@given(subnet_lists, rack_lists)
+def test_name_is_empty_only_when_no_rack_has_an_address_there(subnets: list[Subnet], racks: Racks) -> None:
+    for subnet in subnets:
+        answer = answer_subnets(subnets, racks)[subnet.cidr]
+        assert bool(answer.addresses) == bool(tiers_there(subnet, subnets, racks))
+
+
+@given(subnet_lists, rack_lists)
+def test_no_rack_of_a_worse_tier_while_there_is_a_better_one(subnets: list[Subnet], racks: Racks) -> None:
+    for subnet in subnets:
+        tiers = tiers_there(subnet, subnets, racks)
+        healthy, in_use = tiers.count(Tier.HEALTHY), [t for t in tiers if t <= Tier.DEGRADED]
+        expected = {min(tiers)} if tiers else set()
+        if in_use and healthy < len(in_use) / 2:
+            expected = set(in_use)
+        assert given_out(answer_subnets(subnets, racks)[subnet.cidr]) == expected
+
+
+@given(subnet_lists, rack_lists)
+def test_racks_of_one_tier_are_treated_alike(subnets: list[Subnet], racks: Racks) -> None:
+    for answer in answer_subnets(subnets, racks).values():
+        tiers = given_out(answer)
+        expected = {a for m in answer.members if m.judgement.tier in tiers for a in m.addresses}
+        assert list(answer.addresses) == sorted(expected, key=int)
+
+
+@given(subnet_lists, rack_lists)
+def test_rack_is_listed_only_where_it_has_an_address(subnets: list[Subnet], racks: Racks) -> None:
+    by_name = {r.name: r for r in racks}
+    answers = answer_subnets(subnets, racks)
+    for subnet in subnets:
+        for member in answers[subnet.cidr].members:
+            expected = [a for a in by_name[member.name].addresses if subnet_of(a, subnets) == subnet]
+            assert list(member.addresses) == expected != []
+
+
+@given(subnet_lists, rack_lists, st.randoms())
+def test_order_of_racks_and_subnets_changes_nothing(subnets: list[Subnet], racks: Racks, random: Random) -> None:
+
+    managed = [s.cidr for s in subnets]
+    once = answer_subnets(subnets, racks)
+    again = answer_subnets(random.sample(subnets, len(subnets)), random.sample(racks, len(racks)))
+    assert again == once
+    assert build_rrsets(again, managed) == build_rrsets(once, managed)
+
+
+@given(subnet_lists, rack_lists, st.integers(0, 5))
+def test_losing_one_rack_leaves_other_subnets_alone(subnets: list[Subnet], racks: Racks, which: int) -> None:
+    if not racks:
+        return
+    lost = racks[which % len(racks)]
+    dead = gen.view(lost.name, *(str(a) for a in lost.addresses), tier=Tier.UNREACHABLE)
+    before = answer_subnets(subnets, racks)
+    after = answer_subnets(subnets, [dead if r is lost else r for r in racks])
+    touched = {s.cidr for a in lost.addresses if (s := subnet_of(a, subnets))}
+    for subnet in subnets:
+        if subnet.cidr not in touched:
+            assert after[subnet.cidr] == before[subnet.cidr]
