@@ -4,7 +4,6 @@
 so a changed version is built anew and an unchanged one is found at once.
 """
 
-import fcntl
 import functools
 import hashlib
 import os
@@ -12,12 +11,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.locks import locked
 from lab.paths import REPOSITORY, cache_dir
 from lab.progress import Progress, format_seconds
 
@@ -137,7 +135,7 @@ def missing_builds() -> list[GoBuild]:
 
 def build_one(build: GoBuild, progress: Progress) -> None:
     """The build's programs are in the cache."""
-    with _locked(build.name):
+    with locked(cache_dir("locks") / build.name):
         if not binary_dir(build).is_dir():
             _build(build, progress)
 
@@ -173,11 +171,3 @@ def _run_go(build: GoBuild, argv: list[str], progress: Progress) -> None:
             progress.tell(f"build {build.name}: {compiled} packages, {elapsed} of about {build.expected}")
     if go.returncode:
         raise LabError(f"building {build.name} failed:\n{''.join(said)}")
-
-
-@contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """Two labs that start at once build only once."""
-    with (cache_dir("locks") / name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -6,27 +6,26 @@ lab.run_in("m1", ["dig", "+short", "10-10-0-0--24.maas-internal"])
 lab.power_off("rack1")
 """
 
-import contextlib
-import fcntl
 import functools
 import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from lab import leftovers, loading, network
+from lab import leftovers, loading, network, store
 from lab.binaries import find_binary, search_path
 from lab.control_plane import ControlPlane
 from lab.errors import LabError
 from lab.images import Archive, find_archive, find_archives
+from lab.locks import locked
 from lab.machine import MachineHost
 from lab.node import NodeHost
-from lab.paths import STATE_ROOT, state_dir
+from lab.paths import STATE_ROOT, cache_dir, state_dir
 from lab.progress import Progress
 from lab.shell import run
 from lab.site import DEFAULT_NAME, Site, check_name
@@ -63,7 +62,7 @@ class Lab:
         Without `topology` an existing lab keeps its own. Programs and trees must be there (`prepare.py`).
         """
         name = check_name(name or default_name())
-        with _locked(name):
+        with locked(STATE_ROOT / f"{name}.lock"):
             if fresh:
                 _remove(name)
             lab = cls(_settle_site(name, topology))
@@ -78,7 +77,7 @@ class Lab:
     def remove(cls, name: str | None = None) -> None:
         """Nothing is left of a lab of that name, whether it runs, is half-made or was never there."""
         name = check_name(name or default_name())
-        with _locked(name):
+        with locked(STATE_ROOT / f"{name}.lock"):
             _remove(name)
 
     @property
@@ -226,19 +225,28 @@ class Lab:
 
     def _converge(self) -> None:
         """Every part that is not running is started; those that run are left alone."""
-        progress = Progress(4, f"lab {self.site.name}")
+        progress = Progress(5, f"lab {self.site.name}")
         with progress.step("control plane", "6 s"):
             if not self.is_alive:
                 leftovers.clear(self.site)
                 network.create_fabric(self.site)
                 network.create_api(self.site)
             self.control_plane.start()
+        with progress.step("images for new nodes", "1 s; 20 s when an image has changed"):
+            self._furnish_new_nodes()
         with progress.step("hosts", "2 s"):
             _in_parallel([host.power_on for host in self._powered_hosts])
         with progress.step("nodes Ready", "20 s"):
             self.wait_ready()
-        with progress.step("images", "20 s for new ones"):
+        with progress.step("images for old nodes", "5 s an image that has changed"):
             self.load_archives(find_archives())
+
+    def _furnish_new_nodes(self) -> None:
+        if new := [node.folder for node in self.nodes.values() if not node.is_furnished]:
+            with locked(cache_dir("locks") / "store"):
+                images = store.build_store(find_archives())
+                for folder in new:
+                    store.furnish(folder, images)
 
     @property
     def _powered_hosts(self) -> list[NodeHost | MachineHost | WanHost]:
@@ -277,7 +285,7 @@ def _remove(name: str) -> None:
     own = state_dir(name) / _TOPOLOGY
     if own.exists():
         Lab(Site(name, load_topology(own)))._stop()
-    shutil.rmtree(state_dir(name), ignore_errors=True)
+    run(["rm", "--recursive", "--force", state_dir(name)])
 
 
 def _is_ready(node: dict[str, Any]) -> bool:
@@ -289,12 +297,3 @@ def _in_parallel(jobs: Sequence[Callable[[], object]]) -> None:
     with ThreadPoolExecutor(max_workers=4) as pool:
         for future in [pool.submit(job) for job in jobs]:
             future.result()
-
-
-@contextlib.contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """One `up` or `down` at a time."""
-    STATE_ROOT.mkdir(parents=True, exist_ok=True)
-    with (STATE_ROOT / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

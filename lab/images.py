@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lab.debian import SUITE, build_base_tree
 from lab.errors import LabError
+from lab.locks import locked
 from lab.paths import FILES, REPOSITORY, cache_dir
 from lab.progress import Progress
 from lab.shell import run
@@ -38,15 +39,16 @@ class Archive:
 
 def build_images(progress: Progress, targets: Iterable[str] = TARGETS) -> list[Archive]:
     """rackrelay's images, up to date with the working tree."""
-    with progress.step("base image", "45 s the first time"):
-        base = _base_image()
-    with progress.step("Python wheels", "15 s the first time"):
-        wheels = build_wheelhouse()
-    archives = []
-    for target in targets:
-        with progress.step(f"image {target}", "1 min the first time, then seconds"):
-            archives.append(_build_target(target, base, wheels))
-    return archives
+    with locked(cache_dir("locks") / "images"):
+        with progress.step("base image", "45 s the first time"):
+            base = _base_image()
+        with progress.step("Python wheels", "15 s the first time"):
+            wheels = build_wheelhouse()
+        archives = []
+        for target in targets:
+            with progress.step(f"image {target}", "1 min the first time, then seconds"):
+                archives.append(_build_target(target, base, wheels))
+        return archives
 
 
 def find_archives() -> list[Archive]:

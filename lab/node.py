@@ -68,6 +68,11 @@ class NodeHost:
         return self._daemon.pid is not None
 
     @property
+    def is_furnished(self) -> bool:
+        """Whether it has a disk with images (store.furnish)."""
+        return (self.folder / "containerd").exists()
+
+    @property
     def _daemon(self) -> Daemon:
         own = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
         argv: list[str | Path] = [*self.site.enter(self.node.name), *own, "bash", FILES / "node-init.sh"]
