@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from rackrelay import names
 from rackrelay.model.rack import parse_rack
 from rackrelay.model.region import RegionController, parse_region
