@@ -39,10 +39,13 @@ def belongs_to(reference: str | None, region: RegionController, regions: Sequenc
 
 
 def duplicates(subnets: Iterable[Subnet]) -> dict[tuple[str, str], Subnet]:
-    """Subnet key -> the older Subnet with the same CIDR, for each Subnet that therefore does not count."""
+    """Subnet key -> the older Subnet with the same CIDR, for each Subnet that therefore does not count.
+
+    One that is being deleted holds its CIDR no longer.
+    """
     first: dict[Network, Subnet] = {}
     found: dict[tuple[str, str], Subnet] = {}
-    for subnet in sorted(subnets, key=_age):
+    for subnet in sorted((s for s in subnets if not s.meta.deleting), key=_age):
         older = first.setdefault(subnet.cidr, subnet)
         if older is not subnet:
             found[subnet.meta.key] = older

@@ -1,0 +1,74 @@
+"""Which region something belongs to, and which Subnets count."""
+
+import pytest
+
+from rackrelay.errors import InvalidSpec, NotReady
+from rackrelay.model.reference import belongs_to, duplicates, overlapping, resolve_region
+from rackrelay.model.region import RegionController
+from rackrelay.model.subnet import Subnet
+from tests import gen
+
+NORTH, SOUTH = gen.region("north"), gen.region("south")
+LEAVING = gen.region("leaving", meta=gen.meta("leaving", deleting=True))
+
+
+def test_named_region_is_found() -> None:
+    assert resolve_region("south", [NORTH, SOUTH]) is SOUTH
+
+
+def test_only_region_needs_no_name() -> None:
+    assert resolve_region(None, [NORTH]) is NORTH
+    assert resolve_region(None, [NORTH, LEAVING]) is NORTH
+
+
+@pytest.mark.parametrize(
+    ("reference", "regions"), [("east", [NORTH]), ("leaving", [LEAVING]), (None, []), (None, [LEAVING])]
+)
+def test_missing_region_is_waited_for(reference: str | None, regions: list[RegionController]) -> None:
+    with pytest.raises(NotReady, match="create"):
+        resolve_region(reference, regions)
+
+
+def test_several_regions_and_no_name_are_ambiguous() -> None:
+    with pytest.raises(InvalidSpec, match=r"spec\.regionRef\.name.*north, south"):
+        resolve_region(None, [NORTH, SOUTH])
+
+
+def test_belongs_to() -> None:
+    assert belongs_to("north", NORTH, [NORTH, SOUTH])
+    assert not belongs_to("south", NORTH, [NORTH, SOUTH])
+    assert belongs_to(None, NORTH, [NORTH])
+    assert not belongs_to(None, NORTH, [NORTH, SOUTH])
+    assert not belongs_to("east", NORTH, [NORTH])
+
+
+def aged(name: str, cidr: str, created: str) -> Subnet:
+    return gen.subnet(cidr, name, meta=gen.meta(name, created=created))
+
+
+def test_older_subnet_of_two_with_one_cidr_counts() -> None:
+    young, old = aged("a", "10.10.0.0/24", "2026-01-02T00:00:00Z"), aged("b", "10.10.0.0/24", "2026-01-01T00:00:00Z")
+    other = aged("c", "10.10.0.0/16", "2026-01-03T00:00:00Z")
+    assert duplicates([young, old, other]) == {young.meta.key: old}
+    assert duplicates([young, other]) == {}
+
+
+def test_name_decides_between_subnets_of_one_second() -> None:
+    first, second, third = (aged(name, "10.10.0.0/24", "2026-01-01T00:00:00Z") for name in "abc")
+    assert duplicates([third, first, second]) == {second.meta.key: first, third.meta.key: first}
+
+
+def test_overlapping_is_nesting_not_equality() -> None:
+    outer, inner, equal = gen.subnet("10.10.0.0/16"), gen.subnet("10.10.4.0/24"), gen.subnet("10.10.0.0/16", "again")
+    apart, v6 = gen.subnet("10.11.0.0/16"), gen.subnet("::/0")
+    everything = [outer, inner, equal, apart, v6]
+    assert overlapping(outer, everything) == [inner]
+    assert overlapping(inner, everything) == [outer, equal]
+    assert overlapping(apart, everything) == []
+    assert overlapping(v6, everything) == []
+
+
+def test_subnet_that_is_being_deleted_holds_its_cidr_no_longer() -> None:
+    going = gen.subnet("10.10.0.0/24", "a", meta=gen.meta("a", created="2026-01-01T00:00:00Z", deleting=True))
+    staying = gen.subnet("10.10.0.0/24", "b", meta=gen.meta("b", created="2026-01-02T00:00:00Z"))
+    assert duplicates([going, staying]) == {}
