@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from rackrelay.settings import parse_settings
 
 from lab.paths import REPOSITORY
+from rackrelay.settings import parse_settings
 from tests.unit.chart.helm import CHART, Manifest, find, load, render, run_helm
 
 FOLDER = Path(__file__).parent
