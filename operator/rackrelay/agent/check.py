@@ -8,7 +8,7 @@ from rackrelay import names
 TIMEOUT_S = 20.0
 _WORDS_LIMIT = 1000
 
-_COMMANDS = {
+COMMANDS = {
     "named": ("named-checkconf", "-z"),
     "nginx": ("nginx", "-t", "-q", "-c"),
     "rsyslogd": ("rsyslogd", "-N1", "-i", "NONE", "-f"),
@@ -25,7 +25,7 @@ FILES = {
 
 async def check_file(daemon: str, file: Path, timeout_s: float = TIMEOUT_S) -> str | None:
     """None when the checker accepts the file, else its own words."""
-    command = (*_COMMANDS[daemon], str(file))
+    command = (*COMMANDS[daemon], str(file))
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

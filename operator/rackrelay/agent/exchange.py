@@ -11,13 +11,25 @@ async def ask_tcp(host: str, port: int, question: bytes) -> bytes:
     Raises:
         OSError: it cannot be reached or resets the connection. The caller limits the time.
     """
+    return await converse_tcp(host, port, question)
+
+
+async def converse_tcp(host: str, port: int, *questions: bytes) -> bytes:
+    """All that the other side answers to questions that are sent one after the other.
+
+    Raises:
+        OSError: as `ask_tcp`.
+    """
     reader, writer = await asyncio.open_connection(host, port)
+    answers = b""
     try:
-        writer.write(question)
-        await writer.drain()
-        return await reader.read(ANSWER_LIMIT_BYTES)
+        for question in questions:
+            writer.write(question)
+            await writer.drain()
+            answers += await reader.read(ANSWER_LIMIT_BYTES)
     finally:
         writer.close()
+    return answers
 
 
 async def send_tcp(host: str, port: int, data: bytes) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rackrelay import names
 from rackrelay.agent import wire
-from rackrelay.agent.exchange import Inbox, ask_tcp, ask_udp, http_status, send_tcp
+from rackrelay.agent.exchange import Inbox, ask_tcp, ask_udp, converse_tcp, http_status, send_tcp
 from rackrelay.agent.settings import Duties
 
 TIMEOUT_S = 1.0
@@ -73,7 +73,9 @@ async def probe_rsyslogd(duties: Duties, _node_ip: str) -> Finding:
     if duties.is_rack:
         return await _echo_line()
     offer = b"relp_version=0\nrelp_software=rackrelay\ncommands=syslog"
-    answer = await ask_tcp(LOOPBACK, names.PORT_LOCAL_COLLECTOR, b"1 open %d %b\n" % (len(offer), offer))
+    answer = await converse_tcp(
+        LOOPBACK, names.PORT_LOCAL_COLLECTOR, b"1 open %d %b\n" % (len(offer), offer), b"2 close 0\n"
+    )
     if b" rsp " not in answer or b"200 OK" not in answer:
         raise Sick("the collector does not accept a RELP session")
     return Finding(True)

@@ -1,0 +1,102 @@
+"""The rendered configuration, as text to review, and as the daemons' own checkers see it."""
+
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rackrelay import names
+from rackrelay.agent.__main__ import STATE_FOLDERS
+from rackrelay.agent.check import COMMANDS, FILES
+from rackrelay.agent.expand import expand
+from rackrelay.agent.settings import NodeValues, parse_duties
+from rackrelay.agent.zonefile import empty_zone
+from rackrelay.model.region import RegionEndpoint, parse_region
+from rackrelay.model.subnet import parse_subnet
+from rackrelay.render.inputs import RackInputs, RegionInputs
+from rackrelay.render.rack import render_rack
+from rackrelay.render.region import render_region
+from tests.dataplane.netns import namespaces
+from tests.dataplane.pod import Pod
+
+HERE = Path(__file__).parent
+CASES = sorted(folder.name for folder in HERE.iterdir() if (folder / "input.yaml").exists())
+KINDS = ("rack", "region")
+
+
+def read_case(case: str) -> dict[str, Any]:
+    """The case's input."""
+    document: dict[str, Any] = yaml.safe_load((HERE / case / "input.yaml").read_text())
+    return document
+
+
+def render(case: str, kind: str, *, reverse: bool = False) -> dict[str, str]:
+    """The case's configuration; `reverse` gives its resources in another order."""
+    document = read_case(case)
+    step = -1 if reverse else 1
+    region = parse_region(document["region"])
+    subnets = tuple(parse_subnet(s) for s in document["subnets"])[::step]
+    endpoints = tuple(RegionEndpoint(**e) for e in document["endpoints"])[::step]
+    if kind == "rack":
+        return render_rack(RackInputs(region, subnets, endpoints))
+    return render_region(RegionInputs(region, subnets, tuple(ip_network(r) for r in document["racks"])[::step]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
+def test_text_is_the_golden_one(case: str, kind: str, golden: Callable[[Path, str], None]) -> None:
+    for name, text in render(case, kind).items():
+        golden(HERE / case / kind / name, text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
+def test_order_of_the_resources_does_not_matter(case: str, kind: str) -> None:
+    assert render(case, kind) == render(case, kind, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def checker(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
+    """A pod in which nothing runs but checkers."""
+    with namespaces("checker") as spaces:
+        pod = Pod(image_root, tmp_path_factory.mktemp("checker"), spaces["checker"], "node1", "192.0.2.1")
+        key = f'key "{names.tsig_key("metal", "demo")}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
+        pod.create(b"key", {names.KEY_TSIG_NAMED: key})
+        spaces["checker"].sysctl("net.ipv4.ip_unprivileged_port_start", "0")
+        for folder in STATE_FOLDERS:
+            (pod.folder / "state" / folder).mkdir()
+        yield pod
+        pod.destroy()
+
+
+def check(pod: Pod, daemon: str, text: str) -> str | None:
+    """What the daemon's checker has against a file, run as the agent runs it; None when it accepts the file."""
+    file = pod.folder / "state" / FILES[daemon]
+    file.write_text(text)
+    done = pod.execute(*COMMANDS[daemon], f"{names.DIR_STATE}/{FILES[daemon]}")
+    output = (done.stdout + done.stderr).decode(errors="replace")
+    warned = "WARNING" in output or "warning" in output.lower().replace("0 warnings", "")
+    return output if done.returncode or warned else None
+
+
+@pytest.mark.dataplane
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
+def test_daemons_checker_accepts_every_file_without_a_warning(checker: Pod, case: str, kind: str) -> None:
+    data = render(case, kind)
+    duties = parse_duties(data[names.FILE_AGENT])
+    values = NodeValues("node1", read_case(case).get("node_ip", "192.168.77.11"))
+    folder = checker.folder / "state" / "named"
+    (folder / f"{duties.domain}.zone").write_text(empty_zone(duties).text)
+    for daemon, file in FILES.items():
+        assert check(checker, daemon, expand(data[file], values).text) is None, (daemon, case)
+
+
+@pytest.mark.dataplane
+@pytest.mark.parametrize("daemon", sorted(FILES))
+def test_daemons_checker_refuses_a_broken_file(checker: Pod, daemon: str) -> None:
+    text = render(CASES[0], "rack")[FILES[daemon]]
+    assert check(checker, daemon, expand(text, NodeValues("n", "192.0.2.1")).text + "\nnonsense {\n") is not None
