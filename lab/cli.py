@@ -29,7 +29,7 @@ _HOST = "a node or a machine (exec and shell: also api, wan, fabric)"
 
 def main(argv: Sequence[str]) -> int:
     """The exit code."""
-    arguments = build_parser().parse_args(argv)
+    arguments = parse(argv)
     try:
         return int(arguments.run(arguments) or 0)
     except LabError as error:
@@ -44,6 +44,18 @@ def main(argv: Sequence[str]) -> int:
         return 130
 
 
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; whatever follows `--` belongs to the command that the lab is to run."""
+    words = list(argv)
+    own, after = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    parser = build_parser()
+    arguments = parser.parse_args(own)
+    if after and not hasattr(arguments, "command"):
+        parser.error(f"{own[0]} takes nothing after --")
+    arguments.command = [*getattr(arguments, "command", []), *after]
+    return arguments
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All commands with their arguments."""
     parser = argparse.ArgumentParser(
@@ -52,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--name", default=default_name(), help="the lab's name (default: %(default)s)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_add_making, _add_looking, _add_breaking):
         add(commands)
@@ -80,10 +93,10 @@ def _add_looking(commands: _Commands) -> None:
         command = _command(commands, name, run, what)
         command.add_argument("host", help=_HOST)
         if name == "exec":
-            command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+            command.add_argument("command", nargs="*", metavar="-- COMMAND")
     for name in ("kubectl", "helm"):
         command = _command(commands, name, _client(name), f"run {name} as cluster administrator")
-        command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS")
+        command.add_argument("command", nargs="*", metavar="-- ARGUMENTS")
 
 
 def _add_breaking(commands: _Commands) -> None:
@@ -109,7 +122,7 @@ def _command(
     commands: _Commands, name: str, run: Callable[[argparse.Namespace], object], what: str
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
-    command.add_argument("--name", default=default_name(), help="the lab's name (default: %(default)s)")
+    command.add_argument("--name", default=argparse.SUPPRESS, help="the lab's name")
     command.set_defaults(run=run)
     return command
 
@@ -136,10 +149,9 @@ def _images(arguments: argparse.Namespace) -> None:
 
 
 def _exec(arguments: argparse.Namespace) -> None:
-    command = _after_dashes(arguments.command)
-    if not command:
+    if not arguments.command:
         raise LabError("say what to run: exec HOST -- COMMAND")
-    _become([*_open(arguments).enter(arguments.host), *command], dict(os.environ))
+    _become([*_open(arguments).enter(arguments.host), *arguments.command], dict(os.environ))
 
 
 def _shell(arguments: argparse.Namespace) -> None:
@@ -149,13 +161,9 @@ def _shell(arguments: argparse.Namespace) -> None:
 def _client(program: str) -> Callable[[argparse.Namespace], None]:
     def run(arguments: argparse.Namespace) -> None:
         lab = _open(arguments)
-        _become([*lab.enter("api"), program, *_after_dashes(arguments.command)], lab.environment)
+        _become([*lab.enter("api"), program, *arguments.command], lab.environment)
 
     return run
-
-
-def _after_dashes(words: list[str]) -> list[str]:
-    return words[1:] if words[:1] == ["--"] else words
 
 
 def _become(argv: list[str], environment: dict[str, str]) -> None:
