@@ -8,6 +8,7 @@ from typing import Any
 from rackrelay import names
 from rackrelay.cluster.cache import Cache, object_key
 from rackrelay.cluster.client import BY_NAME, CONFIG_MAP, SERVICE, Client
+from rackrelay.cluster.quantity import normalize_quantities
 
 Manifest = dict[str, Any]
 
@@ -48,14 +49,21 @@ def stamp(manifest: Manifest) -> Manifest:
 
 
 def differs(wanted: Any, live: Any) -> bool:
-    """Whether `live` lacks anything of `wanted`. What the API server or others added does not count."""
+    """Whether `live` lacks anything of `wanted`. What the API server added or spells otherwise does not count."""
     if isinstance(wanted, Mapping):
-        return not isinstance(live, Mapping) or any(differs(v, live.get(k)) for k, v in wanted.items())
+        return not isinstance(live, Mapping) or any(_field_differs(k, v, live.get(k)) for k, v in wanted.items())
     if isinstance(wanted, (list, tuple)):
         if not isinstance(live, (list, tuple)) or len(live) != len(wanted):
             return True
         return any(differs(w, x) for w, x in zip(wanted, live, strict=True))
     return bool(wanted != live)
+
+
+def _field_differs(name: str, wanted: Any, live: Any) -> bool:
+    if name == "resources":
+        return differs(normalize_quantities(wanted), normalize_quantities(live))
+    # The API server does not store empty text and empty lists.
+    return differs(wanted, live) and not (live is None and wanted in ("", [], ()))
 
 
 def _owned_by(live: Manifest, uid: str) -> bool:

@@ -30,6 +30,11 @@ class Kind:
     plural: str
     namespaced: bool = True
 
+    @property
+    def api_version(self) -> str:
+        """As manifests spell it."""
+        return self.prefix.removeprefix("apis/").removeprefix("api/")
+
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """URL path of a collection or, with a name, of an object or its subresource."""
         parts = [self.prefix]
@@ -91,7 +96,8 @@ class Client:
         items: list[Manifest] = []
         while True:
             page = await self._call("GET", kind.path(namespace), query)
-            items += page["items"]
+            # Items of a LIST do not say what they are; objects from everywhere else do.
+            items += [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in page["items"]]
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
                 return items

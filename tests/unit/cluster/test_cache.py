@@ -1,0 +1,153 @@
+"""The cache: records that change only when something counts, and LISTs that sweep without losing newer events."""
+
+from dataclasses import replace
+
+from rackrelay import names
+from rackrelay.cluster.cache import Cache, Resource
+from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
+from rackrelay.model.subnet import Subnet
+from tests import gen
+
+NS = gen.NAMESPACE
+
+
+def subnet(name: str, cidr: str = "10.10.0.0/24", **status: object) -> gen.Manifest:
+    return {**gen.body("Subnet", name, {"cidr": cidr}), "status": status}
+
+
+def parsed(name: str) -> Subnet:
+    """As parsed from `subnet`, which has no creation time."""
+    return gen.subnet("10.10.0.0/24", name, meta=gen.meta(name, created=""))
+
+
+def known(cache: Cache) -> list[str]:
+    return [s.meta.name for s in cache.subnets(NS)]
+
+
+def test_upsert_tells_what_changed() -> None:
+    cache = Cache()
+    assert cache.upsert(SUBNET, subnet("a")) == (None, Resource(parsed("a"), {}))
+    assert cache.upsert(SUBNET, subnet("a")) is None
+    changed = cache.upsert(SUBNET, subnet("a", addresses=["10.10.0.2"]))
+    assert changed == (Resource(parsed("a"), {}), Resource(parsed("a"), {"addresses": ["10.10.0.2"]}))
+
+
+def test_heartbeat_of_a_node_changes_nothing() -> None:
+    cache = Cache()
+    node = {"metadata": {"name": "rack1"}, "status": {"conditions": [{"lastHeartbeatTime": "1"}]}}
+    assert cache.upsert(NODE, node) is not None
+    assert cache.upsert(NODE, {**node, "status": {"conditions": [{"lastHeartbeatTime": "2"}]}}) is None
+
+
+def test_owned_object_is_kept_without_status_and_managed_fields() -> None:
+    cache = Cache()
+    body = {
+        "metadata": {"namespace": NS, "name": "x", "resourceVersion": "7", "managedFields": [{"manager": "a"}]},
+        "data": {"a": "1"},
+        "status": {"ticks": 1},
+    }
+    cache.upsert(CONFIG_MAP, body)
+    live = {"metadata": {"namespace": NS, "name": "x", "resourceVersion": "7"}, "data": {"a": "1"}}
+    assert cache.owned(CONFIG_MAP, NS, "x") == live
+    assert cache.all_owned(CONFIG_MAP, NS) == [live]
+    assert cache.all_owned(CONFIG_MAP, "elsewhere") == []
+
+
+def test_remove_gives_what_was_there() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, subnet("a"))
+    assert isinstance(cache.remove(SUBNET, (NS, "a")), Resource)
+    assert cache.remove(SUBNET, (NS, "a")) is None
+    assert known(cache) == []
+
+
+def test_everything_is_sorted_by_name() -> None:
+    cache = Cache()
+    for name in ("b", "c", "a"):
+        cache.upsert(SUBNET, subnet(name))
+        cache.upsert(REGION, gen.body("RegionController", name))
+        cache.upsert(RACK, gen.body("RackController", name))
+        cache.upsert(NODE, {"metadata": {"name": name}})
+        cache.upsert(POD, {"metadata": {"namespace": NS, "name": name, "uid": name, "labels": {}}})
+    assert known(cache) == ["a", "b", "c"]
+    assert [r.meta.name for r in cache.regions(NS)] == ["a", "b", "c"]
+    assert [r.meta.name for r in cache.racks(NS)] == ["a", "b", "c"]
+    assert [n.name for n in cache.nodes()] == ["a", "b", "c"]
+    assert [p.name for p in cache.pods(NS)] == ["a", "b", "c"]
+    assert cache.pods("elsewhere") == []
+
+
+def test_status_of_a_subnet() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, subnet("a", racks=[]))
+    assert cache.subnet_status(gen.subnet("10.10.0.0/24", "a")) == {"racks": []}
+    assert cache.subnet_status(gen.subnet("10.10.0.0/24", "b")) == {}
+
+
+def test_list_removes_what_is_gone_and_adds_what_was_missed() -> None:
+    cache = Cache()
+    for name in ("stays", "gone"):
+        cache.upsert(SUBNET, subnet(name))
+    changes = list(cache.sweep(SUBNET, NS, [subnet("stays"), subnet("missed")], cache.mark()))
+    assert [(bool(before), bool(after)) for before, after in changes] == [(True, False), (False, True)]
+    assert known(cache) == ["missed", "stays"]
+
+
+def test_list_of_one_namespace_leaves_others_alone() -> None:
+    cache = Cache()
+    body = subnet("there")
+    body["metadata"]["namespace"] = "elsewhere"
+    cache.upsert(SUBNET, body)
+    assert list(cache.sweep(SUBNET, NS, [], cache.mark())) == []
+    assert [s.meta.name for s in cache.subnets("elsewhere")] == ["there"]
+
+
+def test_object_created_while_the_list_was_under_way_stays() -> None:
+    cache = Cache()
+    mark = cache.mark()
+    cache.upsert(SUBNET, subnet("new"))
+    assert list(cache.sweep(SUBNET, NS, [], mark)) == []
+    assert known(cache) == ["new"]
+
+
+def test_object_deleted_while_the_list_was_under_way_stays_away() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, subnet("old"))
+    mark = cache.mark()
+    cache.remove(SUBNET, (NS, "old"))
+    assert list(cache.sweep(SUBNET, NS, [subnet("old")], mark)) == []
+    assert known(cache) == []
+
+
+def test_object_changed_while_the_list_was_under_way_keeps_the_newer_state() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, subnet("a"))
+    mark = cache.mark()
+    cache.upsert(SUBNET, subnet("a", addresses=["10.10.0.2"]))
+    assert list(cache.sweep(SUBNET, NS, [subnet("a")], mark)) == []
+    assert cache.subnet_status(gen.subnet("10.10.0.0/24", "a")) == {"addresses": ["10.10.0.2"]}
+
+
+def test_event_that_changed_nothing_counts_as_newer_all_the_same() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, subnet("a"))
+    mark = cache.mark()
+    cache.upsert(SUBNET, subnet("a"))
+    assert list(cache.sweep(SUBNET, NS, [], mark)) == []
+
+
+def test_next_list_corrects_what_an_earlier_one_had_to_leave() -> None:
+    cache = Cache()
+    mark = cache.mark()
+    cache.upsert(SUBNET, subnet("a"))
+    list(cache.sweep(SUBNET, NS, [], mark))
+    assert len(list(cache.sweep(SUBNET, NS, [], cache.mark()))) == 1
+    assert known(cache) == []
+
+
+def test_pod_is_kept_as_the_few_fields_that_count() -> None:
+    cache = Cache()
+    labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
+    metadata = {"namespace": NS, "name": "demo-rack-x", "uid": "uid-demo-rack-x", "labels": labels}
+    cache.upsert(POD, {"metadata": metadata, "status": {"startTime": "now"}})
+    assert cache.pods(NS) == [replace(gen.pod("demo-rack-x"), node="", address="", ready=False)]

@@ -1,0 +1,64 @@
+"""Status: written when something changed, with an Event for each turn."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from rackrelay.cluster.cache import Cache
+from rackrelay.cluster.client import SUBNET
+from rackrelay.cluster.status import rfc3339, write_status
+from rackrelay.model import condition
+from rackrelay.model.condition import Condition
+from tests import gen
+from tests.fakes.api import FakeClient
+
+META = gen.meta("a", generation=3)
+READY = condition.ready("done")
+
+
+def make() -> tuple[FakeClient, Cache]:
+    client, cache = FakeClient(), Cache()
+    cache.upsert(SUBNET, client.put(SUBNET, gen.body("Subnet", "a", {"cidr": "10.10.0.0/24"}, generation=3)))
+    return client, cache
+
+
+def events(client: FakeClient) -> list[gen.Manifest]:
+    return [o for (kind, _, _), o in client.objects.items() if kind == "Event"]
+
+
+async def test_status_is_written_once() -> None:
+    client, cache = make()
+    assert await write_status(client, cache, SUBNET, META, ({"addresses": ["10.10.0.2"]}, READY))
+    assert not await write_status(client, cache, SUBNET, META, ({"addresses": ["10.10.0.2"]}, READY))
+    written = client.objects[("Subnet", gen.NAMESPACE, "a")]["status"]
+    assert written["observedGeneration"] == 3
+    assert written["addresses"] == ["10.10.0.2"]
+    assert [c["type"] for c in written["conditions"]] == ["Ready"]
+
+
+async def test_new_generation_is_written_even_if_nothing_else_changed() -> None:
+    client, cache = make()
+    await write_status(client, cache, SUBNET, META, ({}, READY))
+    assert await write_status(client, cache, SUBNET, gen.meta("a", generation=4), ({}, READY))
+
+
+async def test_event_for_each_turn_and_none_for_news_of_numbers() -> None:
+    client, cache = make()
+    await write_status(client, cache, SUBNET, META, ({}, READY))
+    await write_status(client, cache, SUBNET, META, ({"addresses": ["10.10.0.2"]}, READY))
+    bad = Condition("Ready", False, "DuplicateCIDR", "delete one of the two", alarming=True)
+    await write_status(client, cache, SUBNET, META, ({}, [bad]))
+    assert [(e["type"], e["reason"]) for e in events(client)] == [("Normal", "Applied"), ("Warning", "DuplicateCIDR")]
+    (_, warning) = events(client)
+    assert warning["message"] == "Ready=False: delete one of the two"
+    assert warning["involvedObject"]["uid"] == META.uid
+
+
+async def test_reconciling_alone_is_no_event() -> None:
+    client, cache = make()
+    await write_status(client, cache, SUBNET, META, ({}, condition.waiting("Starting", "soon")))
+    assert [e["reason"] for e in events(client)] == ["Starting"]
+
+
+def test_time_is_written_in_utc_and_whole_seconds() -> None:
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    assert rfc3339(moment) == "2026-01-02T03:04:05Z"
+    assert rfc3339(moment.astimezone(timezone(timedelta(hours=5)))) == "2026-01-02T03:04:05Z"
