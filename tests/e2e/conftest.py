@@ -1,0 +1,43 @@
+"""A lab of its own for the end-to-end tests, with rackrelay installed as a user would install it."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from lab.cluster import Lab
+from lab.demo import product
+from lab.demo.report import Report
+from tests.e2e.namespaces import FAULTS
+
+NAME = "e2e"
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A running lab. RACKRELAY_LAB names one to use and leave as it is; otherwise one is made and removed."""
+    if given := os.environ.get("RACKRELAY_LAB"):
+        yield Lab.up(given)
+        return
+    lab = Lab.up(NAME, fresh=True)
+    try:
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def installed(lab: Lab) -> Report:
+    """The example, installed and Ready, with a second region namespace for tests that break things."""
+    report = Report(lab)
+    product.install(lab, "--set", f"regionNamespaces={{{product.NAMESPACE},{FAULTS}}}")
+    product.apply_example(lab)
+    product.wait_ready(report, 300)
+    return report
+
+
+@pytest.fixture
+def report(installed: Report) -> Report:
+    """The example, Ready again whatever the test before left."""
+    product.wait_ready(installed, 180)
+    return installed

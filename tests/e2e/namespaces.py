@@ -1,0 +1,3 @@
+"""Where the end-to-end tests work, besides the example's own namespace."""
+
+FAULTS = "faults"

@@ -1,0 +1,133 @@
+"""The operator as the cluster sees it: restarts, kills, an API server that goes away, the chart's own test."""
+
+import random
+import time
+from functools import partial
+from typing import Any
+
+import pytest
+
+from lab.binaries import find_binary
+from lab.cluster import Lab
+from lab.demo import product
+from lab.demo.product import NAME_B, NAMESPACE, RACKS_B
+from lab.demo.report import Report
+from lab.demo.steps import METADATA, lookup
+
+pytestmark = pytest.mark.e2e
+
+KINDS = "region,rack,snet,configmaps,services,statefulsets,daemonsets,secrets,pods"
+API_OUTAGE_S = 60
+KILLS = 6
+
+
+def versions(lab: Lab) -> dict[str, str]:
+    """Object -> resourceVersion of everything in the region's namespace."""
+    items = lab.kubectl_json("get", KINDS, "-n", NAMESPACE)["items"]
+    return {f"{i['kind']}/{i['metadata']['name']}": i["metadata"]["resourceVersion"] for i in items}
+
+
+def operator_pods(lab: Lab) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = lab.kubectl_json("get", "pods", "-n", product.OPERATOR_NAMESPACE)["items"]
+    return items
+
+
+def restart_operator(report: Report) -> None:
+    """The operator's pod is another one and has begun to reconcile."""
+    lab = report.lab
+    old = {p["metadata"]["uid"] for p in operator_pods(lab)}
+    lab.kubectl("delete", "pod", "-n", product.OPERATOR_NAMESPACE, "--all", "--force", "--grace-period=0")
+
+    def renewed() -> bool:
+        pods = operator_pods(lab)
+        logs = lab.kubectl("logs", "-n", product.OPERATOR_NAMESPACE, "deploy/rackrelay", check=False)
+        return all(p["metadata"]["uid"] not in old for p in pods) and "reconciling" in logs
+
+    report.wait("the operator reconciles again", renewed, 60)
+
+
+def answers(report: Report, rack: str, wanted: list[str]) -> bool:
+    """Whether a rack of prov-b answers its name so."""
+    return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
+
+
+def served_serials(report: Report) -> list[str]:
+    """The serial at each rack."""
+    racks = (("m1", "10.10.0.2"), ("m1", "10.10.0.3"), ("m2", "10.20.0.3"), ("m2", "10.20.0.4"))
+    found = []
+    for host, rack in racks:
+        found += lookup(report, host, "maas-internal", rack, "SOA")[2:3]
+    return found
+
+
+def test_restart_with_nothing_changed_writes_nothing(report: Report) -> None:
+    before, serials = versions(report.lab), served_serials(report)
+    restart_operator(report)
+    # Long enough for everything that happens at a start: LISTs, the first probes and statuses, all reconcilers.
+    time.sleep(10)
+    assert versions(report.lab) == before
+    assert served_serials(report) == serials
+
+
+def test_api_outage_leaves_machines_served_and_heals_by_itself(report: Report) -> None:
+    lab = report.lab
+    before = operator_pods(lab)[0]["status"]["containerStatuses"][0]["restartCount"]
+    lab.stop_api()
+    try:
+        ends = time.monotonic() + API_OUTAGE_S
+        while time.monotonic() < ends:
+            assert sorted(lookup(report, "m2", NAME_B, RACKS_B[0])) == sorted(RACKS_B)
+            report.lab.run_in("m1", ["curl", "-sS", "--fail", "--max-time", "5", METADATA])
+            time.sleep(2)
+    finally:
+        lab.start_api()
+    lab.wait_ready()
+    lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"drainedNodes":["rack3"]}}')
+    try:
+        report.wait("rack3 drained", lambda: lookup(report, "m2", NAME_B, RACKS_B[0]) == ["10.20.0.3"], 60)
+    finally:
+        lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"drainedNodes":[]}}')
+    report.wait("rack3 back", lambda: sorted(lookup(report, "m2", NAME_B, RACKS_B[0])) == sorted(RACKS_B), 60)
+    assert operator_pods(lab)[0]["status"]["containerStatuses"][0]["restartCount"] == before
+
+
+def test_operator_killed_at_any_moment_loses_nothing(report: Report) -> None:
+    lab, chance = report.lab, random.Random(3)
+    for round_number in range(KILLS):
+        drained = '["rack3"]' if round_number % 2 == 0 else "[]"
+        patch = f'{{"spec":{{"drainedNodes":{drained}}}}}'
+        lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", patch)
+        time.sleep(chance.uniform(0, 0.3))
+        kill_operator(lab)
+        wanted = ["10.20.0.3"] if round_number % 2 == 0 else sorted(RACKS_B)
+        for rack in RACKS_B:
+            report.wait(
+                f"{rack} answers {wanted}",
+                partial(answers, report, rack, wanted),
+                90,
+            )
+    assert len(set(served_serials(report))) == 1
+
+
+def kill_operator(lab: Lab) -> None:
+    """SIGKILL to the operator's process, from its node; the kubelet starts it anew."""
+    for pod in operator_pods(lab):
+        for status in pod["status"]["containerStatuses"]:
+            container = status.get("containerID", "").removeprefix("containerd://")
+            argv = [str(find_binary("ctr")), "-n", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container]
+            # It may be down already, between two starts.
+            lab.run_in(pod["spec"]["nodeName"], argv, check=False)
+
+
+def test_lost_region_is_not_noticed_by_machines(report: Report) -> None:
+    lab = report.lab
+    lab.kubectl("delete", "pod", "demo-region-0", "-n", NAMESPACE, "--force", "--grace-period=0")
+    for _ in range(20):
+        lab.run_in("m1", ["curl", "-sS", "--fail", "--max-time", "5", METADATA])
+
+
+def test_helm_test_asks_a_rack(report: Report) -> None:
+    lab = report.lab
+    printed = lab.helm("test", "rackrelay", "-n", product.OPERATOR_NAMESPACE, "--logs")
+    assert "Succeeded" in printed
+    assert NAME_B in printed
