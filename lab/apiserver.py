@@ -164,7 +164,7 @@ class ApiServer:
 
     def start(self) -> None:
         """The API server answers; also after `kill` or `stop`, with the same data, address and keys."""
-        if not self._pki.ca.exists():
+        if not self._pki.is_complete:
             self._pki.create(["127.0.0.1", SERVICE_ADDRESS])
         self._etcd.start()
         self._server.start()

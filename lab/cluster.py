@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -196,13 +197,21 @@ class Lab:
         return {node["metadata"]["name"]: _is_ready(node) for node in nodes}
 
     def wait_ready(self, patience_s: float = 180) -> None:
-        """Returns when every node is Ready. Raises LabError with those that are not when time is up."""
+        """Returns when every node that is on is Ready. Raises LabError with those that are not when time is up."""
         deadline = time.monotonic() + patience_s
-        while missing := sorted(set(self.nodes) - {name for name, ready in self.ready_nodes().items() if ready}):
+        while missing := self._missing_nodes():
             if time.monotonic() > deadline:
                 logs = self.site.folder / "nodes"
                 raise LabError(f"not Ready after {patience_s:.0f} s: {', '.join(missing)}; logs in {logs}/*/log")
             time.sleep(0.5)
+
+    def _missing_nodes(self) -> list[str]:
+        """Nodes that are not Ready since they booted; one that comes back still seems Ready for 20 s."""
+        nodes = self.kubectl_json("get", "nodes")["items"]
+        since = {node["metadata"]["name"]: _heard_at(node) for node in nodes if _is_ready(node)}
+        return sorted(
+            name for name, host in self.nodes.items() if host.is_on and since.get(name, 0) < int(host.booted_at)
+        )
 
     def _powered(self, host: str) -> NodeHost | MachineHost:
         found = self.nodes.get(host) or self.machines.get(host)
@@ -286,6 +295,12 @@ def _remove(name: str) -> None:
     if own.exists():
         Lab(Site(name, load_topology(own)))._stop()
     run(["rm", "--recursive", "--force", state_dir(name)])
+
+
+def _heard_at(node: dict[str, Any]) -> float:
+    """When the kubelet last told the state of its node, in whole seconds since the epoch."""
+    times = [condition.get("lastHeartbeatTime") for condition in node["status"].get("conditions", [])]
+    return max((datetime.fromisoformat(time).timestamp() for time in times if time), default=0.0)
 
 
 def _is_ready(node: dict[str, Any]) -> bool:

@@ -50,7 +50,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Every part runs and the API server answers; parts that run are left alone."""
-        if not self.kubeconfig.exists():
+        if not self.pki.is_complete:
             nodes = [node.name for node in self.site.topology.nodes]
             self.pki.create([network.API_ADDRESS, apiserver.SERVICE_ADDRESS, "127.0.0.1"], nodes)
         self.etcd.start()

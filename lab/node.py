@@ -68,6 +68,11 @@ class NodeHost:
         return self._daemon.pid is not None
 
     @property
+    def booted_at(self) -> float:
+        """When its power came on, in seconds since the epoch."""
+        return self._daemon.started_at
+
+    @property
     def is_furnished(self) -> bool:
         """Whether it has a disk with images (store.furnish)."""
         return (self.folder / "containerd").exists()

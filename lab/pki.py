@@ -38,6 +38,11 @@ class Pki:
     def tokens(self) -> Path:
         return self.folder / "tokens.csv"
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether `create` came to its end."""
+        return (self.folder / "complete").exists()
+
     def kubeconfig(self, user: str) -> Path:
         return self.folder / f"{user.replace(':', '-')}.kubeconfig"
 
@@ -51,6 +56,7 @@ class Pki:
         self.tokens.write_text("\n".join(lines) + "\n")
         for user, token in tokens.items():
             self.kubeconfig(user).write_text(yaml.safe_dump(build_kubeconfig(self.server, self.ca, token)))
+        (self.folder / "complete").touch()
 
     def _create_certificates(self, addresses: Sequence[str]) -> None:
         at = self.folder

@@ -30,6 +30,11 @@ class Daemon:
         return read_pid(self._pid_file)
 
     @property
+    def started_at(self) -> float:
+        """When it was last started, in seconds since the epoch; 0 if never."""
+        return self._pid_file.stat().st_mtime if self._pid_file.exists() else 0.0
+
+    @property
     def _pid_file(self) -> Path:
         return self.folder / f"{self.name}.pid"
 
