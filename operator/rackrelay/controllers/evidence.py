@@ -12,7 +12,8 @@ ServerKey = tuple[str, str]
 
 @dataclass
 class Sighting:
-    """One server. `waiting`: a probe is out that has not been answered. Times are monotonic seconds."""
+    """One server. `waiting`: a probe is out that has not been answered. `status_misses`: requests to its agent in a row
+    without an answer. Times are monotonic seconds."""
 
     server: NameServer
     misses: int = 0
@@ -22,6 +23,13 @@ class Sighting:
     behind_since: float | None = None
     status: AgentStatus | None = None
     status_at: float | None = None
+    status_misses: int = 0
+
+    def is_asked(self, misses_allowed: int) -> bool:
+        """Whether its DNS and its agent have each answered, or have been silent as often as is allowed."""
+        if self.misses >= misses_allowed:
+            return True
+        return self.answered_at is not None and (self.status is not None or self.status_misses >= misses_allowed)
 
     def evidence(self, drained: bool, leaving: bool) -> Evidence:
         """What the zone rule needs to know. `drained`: a person asked for it; `leaving`: the pod is being deleted."""

@@ -115,10 +115,11 @@ async def _poll(context: Context, region: RegionController, server: NameServer, 
         try:
             status = await fetch_status(context.agents, server.address, keys.agent, time.time)
         except NotReady as error:
+            sighting.status_misses += 1
             logger.debug("%s: %s", server.name, error)
             return
     changed = sighting.status != status
-    sighting.status, sighting.status_at = status, context.now()
+    sighting.status, sighting.status_at, sighting.status_misses = status, context.now(), 0
     if changed:
         _enqueue_region(context, region)
 

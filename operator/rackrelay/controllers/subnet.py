@@ -78,7 +78,7 @@ def _readiness(context: Context, subnet: Subnet, answer: Answer) -> tuple[Condit
     if not subnet.managed:
         return condition.ready("not managed: its machines' settings are shown, it has no name")
     if answer.addresses:
-        return condition.ready(f"its name answers with {len(answer.addresses)} addresses")
+        return condition.ready(f"its name answers with {_count(len(answer.addresses))}")
     # Losing the last rack is told by RacksHealthy; Ready only asks whether there was an address once.
     resource = context.cache.resource(SUBNET, subnet.meta.key)
     before = {c["type"]: c["status"] for c in (resource.status if resource else {}).get("conditions", ())}
@@ -114,3 +114,7 @@ def _overlap(subnet: Subnet, everything: list[Subnet]) -> list[Condition]:
 
 async def _write(context: Context, subnet: Subnet, fields: dict[str, Any], conditions: list[Condition]) -> None:
     await write_status(context.client, context.cache, SUBNET, subnet.meta, (fields, conditions))
+
+
+def _count(addresses: int) -> str:
+    return "1 address" if addresses == 1 else f"{addresses} addresses"

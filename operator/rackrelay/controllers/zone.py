@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from rackrelay import names
-from rackrelay.cluster.client import CONFIG_MAP
+from rackrelay.cluster.client import CONFIG_MAP, REGION
 from rackrelay.controllers.context import Context, ZoneState
 from rackrelay.controllers.queue import Key
 from rackrelay.errors import Conflict, NotReady
@@ -37,29 +37,38 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     published, version = read_published(context, region)
     servers = context.servers_of(region)
     if not is_settled(context, region, servers):
-        if published is None and not servers:
-            await _write(context, region, Zone(region.domain, region.ttl_s, next_serial()), version)
         raise NotReady("racks are still being asked for the first time")
     subnets = context.subnets_of(region)
     answers = answer_subnets(subnets, view_racks(context, region))
     rrsets = build_rrsets(answers, [s.cidr for s in subnets if s.managed])
-    served = [serial for s in servers if (serial := context.book.serial(s)) is not None]
-    wanted = choose_version(region, rrsets, published, served)
+    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers))
     if wanted != published:
         await _write(context, region, wanted, version)
     outcomes = await bring_to(context, (published, wanted), servers, keys.tsig)
     _remember(context, region, ZoneState(wanted, answers, outcomes))
 
 
-def choose_version(region: RegionController, rrsets: Rrsets, published: Zone | None, served: Sequence[int]) -> Zone:
-    """The published zone when it is right and no server is ahead of it, else the wanted content with a new serial."""
-    ahead = max(served, default=0)
+def choose_version(region: RegionController, rrsets: Rrsets, published: Zone | None, seen: Sequence[int]) -> Zone:
+    """The published zone when it is right and no serial seen is ahead of it, else the wanted content with a new one."""
+    ahead = max(seen, default=0)
     if published is not None and ahead <= published.serial:
         unchanged = Zone(region.domain, region.ttl_s, published.serial, rrsets)
         if unchanged == published:
             return published
     newest = published.serial if published is not None else 0
     return Zone(region.domain, region.ttl_s, next_serial(newest, ahead), rrsets)
+
+
+def seen_serials(context: Context, region: RegionController, servers: Sequence[NameServer]) -> list[int]:
+    """Serials that are in use or were: what servers answer, and, for when the ConfigMap was lost while none answers,
+    what this operator published and what the region's status says."""
+    seen = [serial for s in servers if (serial := context.book.serial(s)) is not None]
+    state, resource = context.zones.get(region.meta.key), context.cache.resource(REGION, region.meta.key)
+    if state is not None:
+        seen.append(state.zone.serial)
+    if resource is not None:
+        seen.append(resource.status.get("zone", {}).get("serial", 0))
+    return seen
 
 
 def read_published(context: Context, region: RegionController) -> tuple[Zone | None, str | None]:
@@ -72,14 +81,11 @@ def read_published(context: Context, region: RegionController) -> tuple[Zone | N
 
 
 def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:
-    """Whether every server has been asked since the operator started: before that nothing may be withdrawn.
-
-    A server counts as asked once its agent has answered, or its DNS has not answered as often as is allowed.
-    """
+    """Whether every server has been asked since the operator started: before that nothing may be withdrawn."""
     if region.meta.key in context.zones:
         return True
     sightings = [context.book.find(s.namespace, s.name) for s in servers]
-    return all(s is not None and (s.status is not None or s.misses >= context.settings.probe_misses) for s in sightings)
+    return all(s is not None and s.is_asked(context.settings.probe_misses) for s in sightings)
 
 
 def view_racks(context: Context, region: RegionController) -> list[RackView]:

@@ -1,0 +1,39 @@
+"""A Context whose API server is a dictionary."""
+
+import socket
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from rackrelay.cluster.cache import Cache
+from rackrelay.controllers.evidence import EvidenceBook
+from rackrelay.controllers.queue import Queue
+from rackrelay.settings import Settings
+from tests import gen
+from tests.fakes.api import FakeClient
+from tests.unit.controllers.site import Site, never
+
+SETTINGS = Settings("rackrelay/dataplane:test", (gen.NAMESPACE,))
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """An operator that has seen nothing yet."""
+    async with aiohttp.ClientSession() as agents:
+        yield Site(
+            settings=SETTINGS,
+            client=FakeClient(),
+            cache=Cache(),
+            queue=Queue(never),
+            book=EvidenceBook(SETTINGS.probe_misses),
+            agents=agents,
+        )
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port that is free on loopback for UDP and TCP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.54.0.1", 0))
+        return int(udp.getsockname()[1])

@@ -1,0 +1,38 @@
+"""The operator's memory in front of an API server that is a dictionary."""
+
+from rackrelay.cluster.client import Kind
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.queue import Key, Queue
+from tests import gen
+from tests.fakes.api import FakeClient
+
+
+async def never(key: Key) -> None:
+    """Nobody works at the queue of these tests."""
+    raise AssertionError(f"nobody works here: {key}")
+
+
+class Site(Context):
+    """A Context that says what waits in its queue, and takes objects as the watch would bring them."""
+
+    client: FakeClient
+
+    def put(self, kind: Kind, body: gen.Manifest) -> gen.Manifest:
+        """An object that exists on the API server and is known."""
+        stored = self.client.put(kind, body)
+        self.cache.upsert(kind, stored)
+        return stored
+
+    def waiting(self) -> set[str]:
+        """What is to be reconciled, such as `zone demo`; asking empties the queue."""
+        keys = {f"{k.what} {k.name}" for k in self.queue._dirty}
+        self.queue = Queue(never)
+        return keys
+
+    def status(self, kind: str, name: str) -> gen.Manifest:
+        """The status that was written."""
+        return dict(self.client.objects[(kind, gen.NAMESPACE, name)].get("status", {}))
+
+    def conditions(self, kind: str, name: str) -> dict[str, tuple[str, str]]:
+        """Type -> (status, reason)."""
+        return {c["type"]: (c["status"], c["reason"]) for c in self.status(kind, name).get("conditions", ())}

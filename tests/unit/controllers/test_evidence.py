@@ -1,0 +1,118 @@
+"""What is kept of every server, and which addresses of a rack count."""
+
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
+
+import pytest
+
+from rackrelay.controllers.evidence import EvidenceBook, counts
+from rackrelay.model.observed import RackInterface
+from tests import gen
+
+RACK1, MOVED = gen.server("rack1", "192.0.2.1"), gen.server("rack1", "192.0.2.9")
+
+
+def book() -> EvidenceBook:
+    return EvidenceBook(misses_allowed=3)
+
+
+def addresses(found: EvidenceBook, **spec: Any) -> list[str]:
+    return [str(a) for a in found.addresses(gen.rack(**spec), "rack1")]
+
+
+def test_server_is_tracked_until_it_is_gone() -> None:
+    found = book()
+    (first,) = found.track([RACK1])
+    first.misses = 2
+    assert found.track([RACK1]) == [first]
+    found.track([])
+    assert found.find(gen.NAMESPACE, "rack1") is None
+    (again,) = found.track([RACK1])
+    assert again.misses == 0
+
+
+def test_moved_server_keeps_what_was_seen_and_old_answers_no_longer_count() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    sighting.waiting, sighting.misses = True, 1
+    found.track([MOVED])
+    assert (sighting.server, sighting.waiting) == (MOVED, False)
+    found.answered(RACK1, 7, 1.0)
+    assert found.serial(MOVED) is None
+    found.answered(MOVED, 7, 1.0)
+    assert (found.serial(MOVED), sighting.misses, sighting.answered_at) == (7, 0, 1.0)
+
+
+def test_serial_of_a_server_in_reach_alone() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    assert found.serial(RACK1) is None
+    found.answered(RACK1, 7, 1.0)
+    assert found.serial(RACK1) == 7
+    sighting.misses = 3
+    assert found.serial(RACK1) is None
+    assert found.serial(gen.server("other")) is None
+
+
+def test_confirmed_update_ends_the_lag() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    found.answered(RACK1, 7, 1.0)
+    sighting.behind_since = 1.0
+    found.updated(RACK1, 8)
+    assert found.serial(RACK1) == 8
+    assert not sighting.behind_since
+
+
+def test_addresses_are_the_agents_in_its_order() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    sighting.status = gen.status("10.10.0.12/24", "10.10.0.2/24", "fd00:10::2/64")
+    assert addresses(found) == ["10.10.0.12", "10.10.0.2", "fd00:10::2"]
+
+
+def test_address_without_carrier_does_not_count() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    dead = RackInterface("prov1", ip_interface("10.20.0.2/24"), carrier=False)
+    sighting.status = gen.status(interfaces=(*gen.status("10.10.0.2/24").interfaces, dead))
+    assert addresses(found) == ["10.10.0.2"]
+
+
+def test_addresses_of_before_the_restart_are_used_until_the_agent_answers() -> None:
+    found = book()
+    found.remember(gen.NAMESPACE, "rack1", [ip_address("10.10.0.2")])
+    found.remember(gen.NAMESPACE, "rack1", [ip_address("10.20.0.2"), ip_address("10.10.0.2")])
+    (sighting,) = found.track([RACK1])
+    assert addresses(found) == ["10.10.0.2", "10.20.0.2"]
+    sighting.status = gen.status("10.30.0.2/24")
+    assert addresses(found) == ["10.30.0.2"]
+
+
+def test_addresses_outlive_the_sighting() -> None:
+    """A rack whose pod is gone for a while keeps its addresses: what to do with them is the tier's business."""
+    found = book()
+    (sighting,) = found.track([RACK1])
+    sighting.status = gen.status("10.10.0.2/24")
+    assert addresses(found) == ["10.10.0.2"]
+    found.track([])
+    assert addresses(found) == ["10.10.0.2"]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "address", "expected"),
+    [
+        ([], [], "10.10.0.2", True),
+        (["10.0.0.0/8"], [], "10.10.0.2", True),
+        (["10.0.0.0/8"], [], "192.0.2.1", False),
+        (["10.0.0.0/8"], [], "fd00::2", False),
+        (["10.0.0.0/8", "fd00::/8"], [], "fd00::2", True),
+        ([], ["10.10.0.0/16"], "10.10.0.2", False),
+        ([], ["10.10.0.0/16"], "fd00::2", True),
+        (["10.0.0.0/8"], ["10.10.0.0/16"], "10.10.0.2", False),
+        (["10.0.0.0/8"], ["10.10.0.0/16"], "10.20.0.2", True),
+    ],
+)
+def test_include_and_exclude(include: list[str], exclude: list[str], address: str, expected: bool) -> None:
+    rack = gen.rack(include=tuple(map(ip_network, include)), exclude=tuple(map(ip_network, exclude)))
+    assert counts(ip_address(address), rack) is expected

@@ -1,0 +1,270 @@
+"""One region's zone: which version is right, when it may be decided, and how it gets to the servers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from rackrelay import names
+from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers.context import RegionKeys
+from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
+from rackrelay.errors import Conflict, NotReady
+from rackrelay.manifests.configmaps import build_zone_config
+from rackrelay.model.region import RegionController
+from rackrelay.zone.plan import Zone, parse_zone_text
+from rackrelay.zone.records import Rrsets
+from tests import gen
+from tests.fakes.name_server import FakeNameServer
+from tests.unit.controllers.site import Site
+
+REGION_ = gen.region()
+OLD: Rrsets = {("a", "A"): ("10.10.0.2",)}
+NEW: Rrsets = {("a", "A"): ("10.10.0.3",)}
+
+
+def published(serial: int, rrsets: Rrsets = OLD, ttl_s: int = 15) -> Zone:
+    return Zone(gen.DOMAIN, ttl_s, serial, rrsets)
+
+
+@pytest.mark.parametrize(
+    ("rrsets", "before", "served", "expected"),
+    [
+        pytest.param(OLD, None, [], published(1), id="the first version"),
+        pytest.param(OLD, None, [41, 40], published(42), id="the ConfigMap was lost: greater than what is served"),
+        pytest.param(OLD, published(4), [4, 4], published(4), id="nothing to do"),
+        pytest.param(OLD, published(4), [3], published(4), id="a server is behind: no new version for that"),
+        pytest.param(NEW, published(4), [4], published(5, NEW), id="new content"),
+        pytest.param(OLD, published(4), [6], published(7), id="a server is ahead"),
+        pytest.param(NEW, published(4), [6, 4], published(7, NEW), id="new content, and a server is ahead"),
+        pytest.param(OLD, published(4, ttl_s=60), [4], published(5), id="another TTL"),
+    ],
+)
+def test_choose_version(rrsets: Rrsets, before: Zone | None, served: Sequence[int], expected: Zone) -> None:
+    assert choose_version(REGION_, rrsets, before, served) == expected
+
+
+class Lab(ExitStack):
+    """A region without pods and racks whose name servers are fakes on loopback, one an address."""
+
+    def __init__(self, site: Site, port: int) -> None:
+        super().__init__()
+        self.site, self.port = site, port
+        site.put(REGION, gen.body("RegionController", "demo", {"replicas": 2}))
+        site.put(RACK, gen.body("RackController", "demo", {"pods": {"nodeSelector": gen.RACK_NODES}}))
+        site.put(SUBNET, gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"}))
+        site.keys[REGION_.meta.key] = RegionKeys(gen.KEY, b"agent key")
+
+    def add_rack(self, number: int, zone: Zone | None = None) -> FakeNameServer:
+        """A rack whose address on the subnet is 10.10.0.<number>."""
+        name, address = f"rack{number}", f"127.54.0.{number}"
+        labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
+        self.site.put(NODE, {"metadata": {"name": name, "labels": gen.RACK_NODES}})
+        metadata = {"namespace": gen.NAMESPACE, "name": f"demo-rack-{number}", "uid": name, "labels": labels}
+        self.site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": address}})
+        fake = FakeNameServer(zone or gen.zone(0), gen.KEY, address, self.port)
+        self.enter_context(fake)
+        return fake
+
+    def see(self, number: int, serial: int, **status: Any) -> None:
+        """The rack's DNS and agent have answered."""
+        region = self.site.cache.regions(gen.NAMESPACE)[0]
+        self.site.book.track(self.site.servers_of(region))
+        sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
+        assert sighting is not None
+        self.site.book.answered(sighting.server, serial, self.site.now())
+        sighting.status = gen.status(f"10.10.0.{number}/24", **status)
+        sighting.status_at = self.site.now()
+
+    def lose(self, number: int) -> None:
+        """The rack's DNS does not answer."""
+        sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
+        assert sighting is not None
+        sighting.misses = self.site.settings.probe_misses
+
+    async def reconcile(self) -> None:
+        await reconcile_zone(self.site, self.region)
+
+    @property
+    def region(self) -> RegionController:
+        return self.site.cache.regions(gen.NAMESPACE)[0]
+
+    @property
+    def kept(self) -> Zone | None:
+        """The zone in the ConfigMap."""
+        found = self.site.client.objects.get(("ConfigMap", gen.NAMESPACE, "demo-zone"))
+        if found is None:
+            return None
+        zone = parse_zone_text(found["data"][names.KEY_ZONE_TEXT], gen.DOMAIN)
+        assert found["data"][names.KEY_ZONE_SERIAL] == str(zone.serial)
+        return zone
+
+
+def zone_of(serial: int, *numbers: int) -> Zone:
+    return Zone(gen.DOMAIN, 15, serial, {("10-10-0-0--24", "A"): tuple(f"10.10.0.{n}" for n in numbers)})
+
+
+@pytest.fixture
+def lab(site: Site, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> Iterator[Lab]:
+    monkeypatch.setattr(names, "PORT_DNS", unused_port)
+    with Lab(site, unused_port) as lab:
+        yield lab
+
+
+async def test_region_without_pods_gets_an_empty_zone_for_them_to_start_from(lab: Lab) -> None:
+    await lab.reconcile()
+    assert lab.kept == gen.zone(1)
+
+
+async def test_no_zone_before_there_are_keys(lab: Lab) -> None:
+    lab.site.keys.clear()
+    with pytest.raises(NotReady, match="keys"):
+        await lab.reconcile()
+    assert lab.kept is None
+
+
+async def test_zone_is_published_and_served(lab: Lab) -> None:
+    fakes = [lab.add_rack(2), lab.add_rack(3)]
+    for number in (2, 3):
+        lab.see(number, 0)
+    await lab.reconcile()
+    assert lab.kept == zone_of(1, 2, 3)
+    assert [f.zone for f in fakes] == [zone_of(1, 2, 3)] * 2
+
+
+async def test_second_look_changes_nothing(lab: Lab) -> None:
+    fake = lab.add_rack(2)
+    lab.see(2, 0)
+    await lab.reconcile()
+    lab.site.client.writes.clear()
+    lab.site.waiting()
+    fake.record.updates.clear()
+    lab.see(2, 1)
+    await lab.reconcile()
+    assert (lab.site.client.writes, fake.record.updates, fake.record.transfers) == ([], [], 1)
+    assert lab.site.waiting() == set()
+
+
+async def test_config_map_is_written_before_the_servers(lab: Lab) -> None:
+    """Otherwise a serial could be used twice after a crash in between."""
+    fake = lab.add_rack(2)
+    lab.see(2, 0)
+    lab.site.client.fail = True
+    with pytest.raises(Exception, match="does not answer"):
+        await lab.reconcile()
+    assert fake.record.updates == []
+
+
+async def test_dead_rack_is_withdrawn_and_comes_back(lab: Lab) -> None:
+    fakes = [lab.add_rack(2), lab.add_rack(3)]
+    for number in (2, 3):
+        lab.see(number, 0)
+    await lab.reconcile()
+    fakes[1].silent = True
+    lab.lose(3)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == zone_of(2, 2)
+    assert fakes[1].zone == zone_of(1, 2, 3)
+    fakes[1].silent = False
+    lab.see(3, 1)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == fakes[1].zone == zone_of(3, 2, 3)
+
+
+async def test_last_rack_stays(lab: Lab) -> None:
+    fake = lab.add_rack(2)
+    lab.see(2, 0)
+    await lab.reconcile()
+    fake.silent = True
+    lab.lose(2)
+    await lab.reconcile()
+    assert lab.kept == zone_of(1, 2)
+
+
+async def test_nothing_is_decided_before_every_server_was_asked(lab: Lab) -> None:
+    lab.add_rack(2)
+    lab.add_rack(3)
+    lab.see(2, 0)
+    with pytest.raises(NotReady, match="asked"):
+        await lab.reconcile()
+    assert lab.kept is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param({}, False, id="not yet asked"),
+        pytest.param({"misses": 3}, True, id="its DNS is dead"),
+        pytest.param({"misses": 2}, False, id="its DNS may be dead"),
+        pytest.param({"answered_at": 1.0, "status": gen.status()}, True, id="both have answered"),
+        pytest.param({"status": gen.status()}, False, id="the agent was faster than DNS"),
+        pytest.param({"answered_at": 1.0}, False, id="DNS was faster than the agent"),
+        pytest.param({"answered_at": 1.0, "status_misses": 3}, True, id="its agent is dead"),
+    ],
+)
+async def test_settled_when_every_server_was_asked(lab: Lab, seen: dict[str, Any], expected: bool) -> None:
+    lab.add_rack(2)
+    lab.add_rack(3)
+    lab.see(2, 0)
+    sighting = lab.site.book.find(gen.NAMESPACE, "rack3")
+    assert sighting is not None
+    for name, value in seen.items():
+        setattr(sighting, name, value)
+    assert is_settled(lab.site, lab.region, lab.site.servers_of(lab.region)) is expected
+
+
+async def test_serial_goes_on_when_the_config_map_was_deleted_and_no_server_is_in_reach(lab: Lab) -> None:
+    fake = lab.add_rack(2)
+    lab.see(2, 0)
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(41, 2)))
+    fake.zone = zone_of(41, 2)
+    lab.see(2, 41)
+    await lab.reconcile()
+    del lab.site.client.objects[("ConfigMap", gen.NAMESPACE, "demo-zone")]
+    lab.site.cache.remove(CONFIG_MAP, (gen.NAMESPACE, "demo-zone"))
+    lab.lose(2)
+    await lab.reconcile()
+    assert lab.kept == zone_of(42, 2)
+
+
+async def test_restarted_operator_remembers_the_serial_by_the_regions_status(lab: Lab) -> None:
+    """The ConfigMap went away while no operator ran, and no server answers."""
+    body = gen.body("RegionController", "demo", {"replicas": 2}, resourceVersion="9")
+    lab.site.put(REGION, {**body, "status": {"zone": {"serial": 41}}})
+    lab.add_rack(2)
+    lab.site.book.track(lab.site.servers_of(lab.region))
+    lab.lose(2)
+    await lab.reconcile()
+    assert lab.kept is not None
+    assert lab.kept.serial == 42
+
+
+async def test_somebody_else_wrote_the_zone_meanwhile(lab: Lab) -> None:
+    fake = lab.add_rack(2)
+    lab.site.put(CONFIG_MAP, zone_config(gen.zone(4)))
+    lab.site.client.put(CONFIG_MAP, zone_config(gen.zone(9)))
+    lab.see(2, 0)
+    with pytest.raises(Conflict):
+        await lab.reconcile()
+    assert fake.record.updates == []
+
+
+async def test_new_pod_with_an_empty_zone_is_brought_up_without_a_new_version(lab: Lab) -> None:
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(7, 2)))
+    fake = lab.add_rack(2)
+    lab.see(2, 0)
+    await lab.reconcile()
+    assert lab.kept == fake.zone == zone_of(7, 2)
+
+
+async def test_server_that_is_ahead_makes_a_greater_version(lab: Lab) -> None:
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(7, 2)))
+    fake = lab.add_rack(2, gen.zone(12, odd=("10.9.9.9",)))
+    lab.see(2, 12)
+    await lab.reconcile()
+    assert lab.kept == fake.zone == zone_of(13, 2)
+
+
+def zone_config(zone: Zone) -> gen.Manifest:
+    return build_zone_config(gen.NAMESPACE, "demo", zone, None)
