@@ -38,7 +38,7 @@ class Archive:
 
 
 def build_images(progress: Progress, targets: Iterable[str] = TARGETS) -> list[Archive]:
-    """rackrelay's images, up to date with the working tree."""
+    """rackrelay's images, up to date with the working tree; quick when nothing that goes into them has changed."""
     with locked(cache_dir("locks") / "images"):
         with progress.step("base image", "45 s the first time"):
             base = _base_image()
@@ -47,18 +47,30 @@ def build_images(progress: Progress, targets: Iterable[str] = TARGETS) -> list[A
         archives = []
         for target in targets:
             with progress.step(f"image {target}", "1 min the first time, then seconds"):
-                archives.append(_build_target(target, base, wheels))
+                inputs = hash_inputs(REPOSITORY, base)
+                archives.append(_find_built(target, inputs) or _build_target(target, inputs, wheels))
         return archives
+
+
+def hash_inputs(repository: Path, base: str) -> str:
+    """A hash of all that goes into the images: what .dockerignore lets through, and the base image."""
+    digest = hashlib.sha256(base.encode())
+    folders = [repository / "operator", repository / "requirements"]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    for file in [repository / "Dockerfile", repository / ".dockerignore", *sorted(files)]:
+        if file.suffix != ".pyc" and not any(part.endswith(".egg-info") for part in file.parts):
+            digest.update(f"{file.relative_to(repository)} {file.stat().st_mode:o}\n".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def find_archives() -> list[Archive]:
     """The images that were built before and still have their archive."""
     found = []
-    for record in sorted(cache_dir("images").glob("*.json")):
-        data = json.loads(record.read_text())
-        archive = Archive(data["image"], data["id"], Path(data["file"]))
-        if archive.file.exists():
-            found.append(archive)
+    for target in TARGETS:
+        record = _read_record(target)
+        if record and (file := Path(record["file"])).exists():
+            found.append(Archive(record["image"], record["id"], file))
     return found
 
 
@@ -119,7 +131,7 @@ def build_wheelhouse() -> Path | None:
 
 
 def _base_image() -> str:
-    """The name of the image of the base tree, imported unless it is there."""
+    """The name of the image of the base tree, imported unless it is there; another tree has another name."""
     tree = build_base_tree()
     image = f"localhost/debian:{tree.name}"
     if not _has(image):
@@ -128,13 +140,25 @@ def _base_image() -> str:
         _buildah("config", "--cmd", "bash", container)
         _buildah("commit", "--quiet", "--rm", container, image)
     _buildah("tag", image, BASE)
-    return BASE
+    return image
 
 
-def _build_target(target: str, base: str, wheels: Path | None) -> Archive:
+def _find_built(target: str, inputs: str) -> Archive | None:
+    record = _read_record(target)
+    if record and record.get("inputs") == inputs and Path(record["file"]).exists():
+        return Archive(record["image"], record["id"], Path(record["file"]))
+    return None
+
+
+def _read_record(target: str) -> dict[str, str] | None:
+    record = cache_dir("images") / f"{target}.json"
+    return json.loads(record.read_text()) if record.exists() else None
+
+
+def _build_target(target: str, inputs: str, wheels: Path | None) -> Archive:
     image = TARGETS[target]
     mount = ["--volume", f"{wheels}:/wheelhouse:ro"] if wheels else []
-    arguments = ["--layers", "--pull-never", "--target", target, "--build-arg", f"BASE={base}", *mount]
+    arguments = ["--layers", "--pull-never", "--target", target, "--build-arg", f"BASE={BASE}", *mount]
     _buildah("build", *arguments, "--tag", image, "--file", str(REPOSITORY / "Dockerfile"), str(REPOSITORY))
     identity = _buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image)
     archive = Archive(image, identity, cache_dir("images") / f"{target}-{identity[:12]}.tar")
@@ -142,7 +166,7 @@ def _build_target(target: str, base: str, wheels: Path | None) -> Archive:
         for old in cache_dir("images").glob(f"{target}-*.tar"):
             old.unlink()
         _push(image, archive.file)
-    record = {"image": image, "id": identity, "file": str(archive.file)}
+    record = {"image": image, "id": identity, "file": str(archive.file), "inputs": inputs}
     (cache_dir("images") / f"{target}.json").write_text(json.dumps(record))
     return archive
 

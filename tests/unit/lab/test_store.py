@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.images import Archive, find_archive, find_archives
+from lab.images import Archive, find_archive, find_archives, hash_inputs
 from lab.store import furnish, link_tree, store_dir
 
 
@@ -57,3 +57,16 @@ def test_archives_are_found_by_name_target_or_file(tmp_path: Path, monkeypatch: 
     assert find_archive(str(file)).file == file
     with pytest.raises(LabError, match="no image 'dataplane': run `python3 -m lab images`"):
         find_archive("dataplane")
+
+
+def test_what_goes_into_the_images_decides_whether_they_are_built(tmp_path: Path) -> None:
+    for name in ("Dockerfile", ".dockerignore", "requirements/operator.txt", "operator/rackrelay/names.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    before = hash_inputs(tmp_path, "base")
+    (tmp_path / "README.md").write_text("not in the images")
+    (tmp_path / "operator/rackrelay/names.pyc").write_text("nor is this")
+    assert hash_inputs(tmp_path, "base") == before
+    assert hash_inputs(tmp_path, "other base") != before
+    (tmp_path / "operator/rackrelay/names.py").write_text("changed")
+    assert hash_inputs(tmp_path, "base") != before
