@@ -1,0 +1,200 @@
+"""One Subnet's status: what its name answers, its machines' settings, what is wrong with it."""
+
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from rackrelay.cluster.client import REGION, SUBNET
+from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.subnet import client_settings, reconcile_subnet, status_fields
+from rackrelay.zone.evidence import Judgement, Tier
+from rackrelay.zone.records import Answer, Member, RackView, answer_subnets
+from tests import gen
+from tests.unit.controllers.site import Site
+
+V4, V6 = gen.subnet("10.10.0.0/24", "prov"), gen.subnet("fd00:10::/64", "prov6")
+ADDRESSES = ["10.10.0.2", "10.10.0.3"]
+NAME, NAME6 = "10-10-0-0--24.maas-internal", "fd00-10----64.maas-internal"
+
+
+def test_settings_with_names() -> None:
+    assert client_settings(V4, gen.region(), ADDRESSES) == {
+        "dnsServers": ADDRESSES,
+        "metadataURL": f"http://{NAME}:5248/MAAS/metadata/",
+        "aptProxyURL": f"http://{NAME}:8000/",
+        "syslogServers": [f"{NAME}:5247"],
+    }
+
+
+def test_dns_servers_are_addresses_even_of_a_v6_subnet() -> None:
+    settings = client_settings(V6, gen.region(), ["fd00:10::2"])
+    assert settings["dnsServers"] == ["fd00:10::2"]
+    assert settings["metadataURL"] == f"http://{NAME6}:5248/MAAS/metadata/"
+
+
+@pytest.mark.parametrize(
+    ("changes", "servers"),
+    [
+        ({"allow_dns": False}, []),
+        ({"dns_servers": ("192.0.2.53",)}, ["192.0.2.53"]),
+        ({"allow_dns": False, "dns_servers": ("192.0.2.53",)}, ["192.0.2.53"]),
+        ({"managed": False}, ADDRESSES),
+    ],
+)
+def test_machines_that_cannot_look_names_up_get_addresses(changes: dict[str, Any], servers: list[str]) -> None:
+    assert client_settings(gen.subnet("10.10.0.0/24", **changes), gen.region(), ADDRESSES) == {
+        "dnsServers": servers,
+        "metadataURL": "http://10.10.0.2:5248/MAAS/metadata/",
+        "aptProxyURL": "http://10.10.0.2:8000/",
+        "syslogServers": ["10.10.0.2:5247", "10.10.0.3:5247"],
+    }
+
+
+def test_v6_addresses_stand_in_brackets() -> None:
+    settings = client_settings(gen.subnet("fd00:10::/64", managed=False), gen.region(), ["fd00:10::2"])
+    assert settings == {
+        "dnsServers": ["fd00:10::2"],
+        "metadataURL": "http://[fd00:10::2]:5248/MAAS/metadata/",
+        "aptProxyURL": "http://[fd00:10::2]:8000/",
+        "syslogServers": ["[fd00:10::2]:5247"],
+    }
+
+
+def test_no_proxy_where_it_is_not_allowed() -> None:
+    assert "aptProxyURL" not in client_settings(gen.subnet("10.10.0.0/24", allow_proxy=False), gen.region(), ADDRESSES)
+
+
+def test_no_rack_and_no_names_leave_little_to_say() -> None:
+    assert client_settings(gen.subnet("10.10.0.0/24", managed=False), gen.region(), []) == {"dnsServers": []}
+
+
+def test_status_lists_racks_with_their_tier() -> None:
+    member = Member("rack1", (ip_address("10.10.0.2"),), Judgement(Tier.UNREACHABLE, "NoAnswer", "dead"))
+    answer = Answer((ip_address("10.10.0.2"),), (member,), Tier.UNREACHABLE)
+    fields = status_fields(V4, gen.region(), answer)
+    assert fields["dnsName"] == NAME
+    assert fields["addresses"] == ["10.10.0.2"]
+    assert fields["racks"] == [{"name": "rack1", "addresses": ["10.10.0.2"], "tier": "Unreachable"}]
+
+
+def test_unmanaged_subnet_has_no_name() -> None:
+    assert "dnsName" not in status_fields(gen.subnet("10.10.0.0/24", managed=False), gen.region(), Answer())
+
+
+def add(site: Site, name: str, cidr: str = "10.10.0.0/24", **spec: Any) -> None:
+    created = {"creationTimestamp": f"2026-01-01T00:00:0{len(site.cache.subnets(gen.NAMESPACE))}Z"}
+    site.put(SUBNET, gen.body("Subnet", name, {"cidr": cidr, **spec}, **created))
+
+
+def decide(site: Site, *racks: RackView) -> None:
+    """The zone has been decided from these racks."""
+    (region,) = site.cache.regions(gen.NAMESPACE)
+    subnets = site.subnets_of(region)
+    site.zones[region.meta.key] = ZoneState(gen.zone(1), answer_subnets(subnets, racks), {})
+
+
+async def reconcile(site: Site, name: str = "prov") -> dict[str, tuple[str, str]]:
+    (subnet,) = [s for s in site.cache.subnets(gen.NAMESPACE) if s.meta.name == name]
+    await reconcile_subnet(site, subnet)
+    return site.conditions("Subnet", name)
+
+
+async def test_subnet_without_region_waits(site: Site) -> None:
+    add(site, "prov")
+    found = await reconcile(site)
+    assert found == {"Ready": ("False", "RegionNotFound"), "Reconciling": ("True", "RegionNotFound")}
+
+
+async def test_subnet_that_could_belong_to_two_regions_is_stalled(site: Site) -> None:
+    add(site, "prov")
+    for name in ("north", "south"):
+        site.put(REGION, gen.body("RegionController", name))
+    assert (await reconcile(site))["Stalled"] == ("True", "AmbiguousRegion")
+
+
+async def test_younger_duplicate_is_stalled_and_names_the_other(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "first")
+    add(site, "second")
+    decide(site)
+    assert (await reconcile(site, "second"))["Stalled"] == ("True", "DuplicateCIDR")
+    (ready,) = [c for c in site.status("Subnet", "second")["conditions"] if c["type"] == "Ready"]
+    assert "first" in ready["message"]
+    assert "Stalled" not in await reconcile(site, "first")
+
+
+async def test_status_waits_for_the_zone(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "prov")
+    assert await reconcile(site) == {}
+
+
+@pytest.mark.parametrize(
+    ("racks", "expected"),
+    [
+        pytest.param(
+            [gen.view("a", "10.10.0.2"), gen.view("b", "10.10.0.3")],
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("True", "AllHealthy")},
+            id="all well",
+        ),
+        pytest.param(
+            [gen.view("a", "10.10.0.2"), gen.view("b", "10.10.0.3", tier=Tier.UNREACHABLE)],
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("False", "Degraded")},
+            id="a dead rack does not change Ready",
+        ),
+        pytest.param(
+            [gen.view("a", "10.10.0.2", tier=Tier.UNREACHABLE)],
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("False", "FailOpen")},
+            id="fail open is never silent",
+        ),
+        pytest.param(
+            [gen.view("a", "192.0.2.2")],
+            {
+                "Ready": ("False", "NoRackAddress"),
+                "Reconciling": ("True", "NoRackAddress"),
+                "RacksHealthy": ("False", "NoRacks"),
+            },
+            id="no rack here yet",
+        ),
+    ],
+)
+async def test_conditions(site: Site, racks: list[RackView], expected: dict[str, tuple[str, str]]) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "prov")
+    decide(site, *racks)
+    assert await reconcile(site) == expected
+
+
+async def test_losing_the_last_address_does_not_change_ready(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "prov")
+    decide(site, gen.view("a", "10.10.0.2"))
+    await reconcile(site)
+    decide(site)
+    assert await reconcile(site) == {"Ready": ("True", "Applied"), "RacksHealthy": ("False", "NoRacks")}
+
+
+async def test_nested_subnets_say_so(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "outer", "10.10.0.0/16")
+    add(site, "prov")
+    decide(site, gen.view("a", "10.10.0.2"))
+    assert (await reconcile(site))["Overlapping"] == ("True", "NestedSubnets")
+
+
+async def test_unmanaged_subnet_is_ready_without_racks(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "prov", managed=False)
+    decide(site)
+    assert (await reconcile(site))["Ready"] == ("True", "Applied")
+
+
+async def test_second_look_writes_nothing(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "prov")
+    decide(site, gen.view("a", "10.10.0.2"))
+    await reconcile(site)
+    site.client.writes.clear()
+    await reconcile(site)
+    assert site.client.writes == []
