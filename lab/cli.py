@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from lab.cluster import Lab, default_name
+from lab.cluster import Lab
 from lab.debian import prepare_host
 from lab.errors import LabError
 from lab.images import TARGETS, build_images
 from lab.prepare import prepare
 from lab.progress import Progress
+from lab.site import default_name
 from lab.status import print_status
 
 _EPILOG = """\

@@ -9,12 +9,9 @@ lab.power_off("rack1")
 import functools
 import json
 import os
-import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,18 +19,16 @@ from lab import leftovers, loading, network, store
 from lab.binaries import find_binary, search_path
 from lab.control_plane import ControlPlane
 from lab.errors import LabError
-from lab.images import Archive, find_archive, find_archives
+from lab.images import find_archive, find_archives
 from lab.locks import locked
 from lab.machine import MachineHost
 from lab.node import NodeHost
 from lab.paths import STATE_ROOT, cache_dir, state_dir
 from lab.progress import Progress
-from lab.shell import run
-from lab.site import DEFAULT_NAME, Site, check_name
-from lab.topology import DEFAULT, load_topology
+from lab.readiness import heard_at, is_ready, read_ready
+from lab.shell import in_parallel, run
+from lab.site import Site, check_name, default_name, find_site, settle_site
 from lab.wan import WanHost
-
-_TOPOLOGY = "topology.yaml"
 
 
 class Lab:
@@ -50,10 +45,9 @@ class Lab:
     def open(cls, name: str | None = None) -> Self:
         """The lab that `up` made. Raises LabError when there is none of that name."""
         name = check_name(name or default_name())
-        topology = state_dir(name) / _TOPOLOGY
-        if not topology.exists():
-            raise LabError(f"there is no lab {name!r}: run `python3 -m lab up`")
-        return cls(Site(name, load_topology(topology)))
+        if site := find_site(name):
+            return cls(site)
+        raise LabError(f"there is no lab {name!r}: run `python3 -m lab up`")
 
     @classmethod
     def up(cls, name: str | None = None, topology: Path | None = None, fresh: bool = False) -> Self:
@@ -66,7 +60,7 @@ class Lab:
         with locked(STATE_ROOT / f"{name}.lock"):
             if fresh:
                 _remove(name)
-            lab = cls(_settle_site(name, topology))
+            lab = cls(settle_site(name, topology))
             lab._converge()
         return lab
 
@@ -178,23 +172,12 @@ class Lab:
 
     def load(self, *images: str) -> None:
         """The images are on every running node; without names, all that were built."""
-        self.load_archives([find_archive(image) for image in images] if images else find_archives())
-
-    def load_archives(self, archives: Sequence[Archive]) -> int:
-        """How many imports were needed: nodes that have an image already are skipped."""
-        running = [node for node in self.nodes.values() if node.is_on]
-        wanted = [(node, archive) for archive in archives for node in running if loading.is_missing(node, archive)]
-        _in_parallel([functools.partial(loading.load, node, archive) for node, archive in wanted])
-        return len(wanted)
+        archives = [find_archive(image) for image in images] if images else find_archives()
+        loading.load_missing(self.nodes.values(), archives)
 
     def ready_nodes(self) -> dict[str, bool]:
         """Whether each node that is known to Kubernetes is Ready."""
-        return self.read_ready(self.kubectl_json("get", "nodes")["items"])
-
-    @staticmethod
-    def read_ready(nodes: Iterable[dict[str, Any]]) -> dict[str, bool]:
-        """Whether each of these Node objects is Ready."""
-        return {node["metadata"]["name"]: _is_ready(node) for node in nodes}
+        return read_ready(self.kubectl_json("get", "nodes")["items"])
 
     def wait_ready(self, patience_s: float = 180) -> None:
         """Returns when every node that is on is Ready. Raises LabError with those that are not when time is up."""
@@ -208,7 +191,7 @@ class Lab:
     def _missing_nodes(self) -> list[str]:
         """Nodes that are not Ready since they booted; one that comes back still seems Ready for 20 s."""
         nodes = self.kubectl_json("get", "nodes")["items"]
-        since = {node["metadata"]["name"]: _heard_at(node) for node in nodes if _is_ready(node)}
+        since = {node["metadata"]["name"]: heard_at(node) for node in nodes if is_ready(node)}
         return sorted(
             name for name, host in self.nodes.items() if host.is_on and since.get(name, 0) < int(host.booted_at)
         )
@@ -244,11 +227,11 @@ class Lab:
         with progress.step("images for new nodes", "1 s; 20 s when an image has changed"):
             self._furnish_new_nodes()
         with progress.step("hosts", "2 s"):
-            _in_parallel([host.power_on for host in self._powered_hosts])
+            in_parallel([host.power_on for host in self._powered_hosts])
         with progress.step("nodes Ready", "20 s"):
             self.wait_ready()
         with progress.step("images for old nodes", "5 s an image that has changed"):
-            self.load_archives(find_archives())
+            self.load()
 
     def _furnish_new_nodes(self) -> None:
         if new := [node.folder for node in self.nodes.values() if not node.is_furnished]:
@@ -262,53 +245,13 @@ class Lab:
         return [*self.nodes.values(), *self.machines.values(), *([self.wan] if self.wan else [])]
 
     def _stop(self) -> None:
-        _in_parallel([host.power_off for host in self._powered_hosts])
+        in_parallel([host.power_off for host in self._powered_hosts])
         self.control_plane.stop()
         leftovers.clear(self.site)
 
 
-def default_name() -> str:
-    """The lab's name where none is given."""
-    return os.environ.get("RACKRELAY_LAB") or DEFAULT_NAME
-
-
-def lab_names() -> list[str]:
-    """The labs that exist on this host, running or not."""
-    return sorted(path.parent.name for path in STATE_ROOT.glob(f"*/{_TOPOLOGY}"))
-
-
-def _settle_site(name: str, topology: Path | None) -> Site:
-    """The lab's own copy of its topology, which later commands read; a lab never changes its topology."""
-    own = state_dir(name) / _TOPOLOGY
-    wanted = load_topology(topology or (own if own.exists() else DEFAULT))
-    if not own.exists():
-        own.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(topology or DEFAULT, own)
-    elif load_topology(own) != wanted:
-        raise LabError(f"the lab {name!r} has another topology: use `up --fresh`, or another `--name`")
-    return Site(name, wanted)
-
-
 def _remove(name: str) -> None:
     """A lab's processes and its folder are gone, whatever state it is in."""
-    own = state_dir(name) / _TOPOLOGY
-    if own.exists():
-        Lab(Site(name, load_topology(own)))._stop()
+    if site := find_site(name):
+        Lab(site)._stop()
     run(["rm", "--recursive", "--force", state_dir(name)])
-
-
-def _heard_at(node: dict[str, Any]) -> float:
-    """When the kubelet last told the state of its node, in whole seconds since the epoch."""
-    times = [condition.get("lastHeartbeatTime") for condition in node["status"].get("conditions", [])]
-    return max((datetime.fromisoformat(time).timestamp() for time in times if time), default=0.0)
-
-
-def _is_ready(node: dict[str, Any]) -> bool:
-    conditions = node["status"].get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-
-
-def _in_parallel(jobs: Sequence[Callable[[], object]]) -> None:
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        for future in [pool.submit(job) for job in jobs]:
-            future.result()

@@ -1,12 +1,21 @@
 """Brings images to a node's containerd, and remembers which it has."""
 
+import functools
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lab.binaries import NODE, binary_dir
 from lab.images import Archive
 from lab.node import NodeHost
-from lab.shell import run
+from lab.shell import in_parallel, run
+
+
+def load_missing(nodes: Iterable[NodeHost], archives: Sequence[Archive]) -> None:
+    """Every node that is on has every image; those that have it already are skipped."""
+    running = [node for node in nodes if node.is_on]
+    # One image after the other on each node: two imports at once would overwrite each other's record.
+    in_parallel(functools.partial(_load_missing_on, node, archives) for node in running)
 
 
 def is_missing(node: NodeHost, archive: Archive) -> bool:
@@ -20,6 +29,12 @@ def load(node: NodeHost, archive: Archive) -> None:
     run([*node.enter(), *ctr, archive.file], timeout_s=300)
     loaded = _loaded(node) | {archive.image: archive.id}
     _record(node).write_text(json.dumps(loaded, indent=1))
+
+
+def _load_missing_on(node: NodeHost, archives: Iterable[Archive]) -> None:
+    for archive in archives:
+        if is_missing(node, archive):
+            load(node, archive)
 
 
 def _loaded(node: NodeHost) -> dict[str, str]:

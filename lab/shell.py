@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab.errors import LabError
@@ -41,3 +42,10 @@ def last_words(done: subprocess.CompletedProcess[str], lines: int = 8) -> str:
     """The end of what a command said, errors first."""
     said = done.stderr.strip() or done.stdout.strip() or "it said nothing"
     return "\n".join(said.splitlines()[-lines:])
+
+
+def in_parallel(jobs: Iterable[Callable[[], object]]) -> None:
+    """Every job is done. Raises what the first one that failed raised, after the others have ended."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for future in [pool.submit(job) for job in jobs]:
+            future.result()

@@ -1,15 +1,17 @@
 """One lab by name: its topology and how its parts are called on the host."""
 
+import os
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
 from lab.paths import state_dir
-from lab.topology import Topology
+from lab.topology import DEFAULT, Topology, load_topology
 
-DEFAULT_NAME = "rr"
+_DEFAULT_NAME = "rr"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,35 @@ class Site:
 
     def cgroup(self, node: str) -> str:
         return f"{self.name}-{node}"
+
+
+def default_name() -> str:
+    """The lab's name where none is given."""
+    return os.environ.get("RACKRELAY_LAB") or _DEFAULT_NAME
+
+
+def find_site(name: str) -> Site | None:
+    """The lab of that name, running or not; None when there is none."""
+    own = _topology_file(name)
+    return Site(name, load_topology(own)) if own.exists() else None
+
+
+def settle_site(name: str, topology: Path | None) -> Site:
+    """The lab with a copy of its topology, which later commands read; a lab never changes its topology."""
+    source = topology or DEFAULT
+    found = find_site(name)
+    if found and topology and found.topology != load_topology(topology):
+        raise LabError(f"the lab {name!r} has another topology: use `up --fresh`, or another `--name`")
+    if found:
+        return found
+    site = Site(name, load_topology(source))
+    site.folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, _topology_file(name))
+    return site
+
+
+def _topology_file(name: str) -> Path:
+    return state_dir(name) / "topology.yaml"
 
 
 def check_name(name: str) -> str:

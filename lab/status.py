@@ -9,6 +9,7 @@ from typing import Any
 from lab import network
 from lab.cluster import Lab
 from lab.errors import LabError
+from lab.readiness import read_ready
 from lab.shell import run
 from lab.topology import FABRIC_LINK, Link
 
@@ -43,7 +44,7 @@ def take_picture(lab: Lab) -> Picture:
         pods = lab.kubectl_json("get", "pods", "--all-namespaces", "--request-timeout=5s")["items"]
     except LabError:
         return Picture(cut, None, None, {})
-    ready = lab.read_ready(nodes)
+    ready = read_ready(nodes)
     roles = {item["metadata"]["name"]: _role(item["metadata"].get("labels", {})) for item in nodes}
     return Picture(cut, ready, pods, roles)
 

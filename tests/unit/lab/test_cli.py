@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cluster
+from lab import site
 from lab.cli import main, parse
 
 MAKING = ("prepare", "build", "up", "down", "images", "load")
@@ -23,7 +23,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 def test_a_lab_that_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cluster, "state_dir", lambda name: tmp_path / name)
+    monkeypatch.setattr(site, "state_dir", lambda name: tmp_path / name)
     assert main(["exec", "--name", "nolab", "m1", "--", "true"]) == 1
     assert capsys.readouterr().err == "lab: there is no lab 'nolab': run `python3 -m lab up`\n"
 
