@@ -1,5 +1,6 @@
 """A Client that keeps objects in memory and remembers what was written, for decisions that need no API server."""
 
+import base64
 from typing import Any
 
 from rackrelay.cluster.client import Client, Kind, Manifest
@@ -20,6 +21,9 @@ class FakeClient(Client):
         self._version += 1
         metadata = {**manifest["metadata"], "resourceVersion": str(self._version)}
         stored = {**manifest, "metadata": metadata}
+        if "stringData" in stored:
+            texts = stored.pop("stringData").items()
+            stored["data"] = {key: base64.b64encode(text.encode()).decode() for key, text in texts}
         self.objects[self._key(kind, manifest)] = stored
         return stored
 
@@ -55,7 +59,7 @@ class FakeClient(Client):
         self._check()
         self.writes.append(f"annotate {kind.name} {name}")
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str = "") -> None:
         self._check()
         self.writes.append(f"delete {kind.name} {name}")
         self.objects.pop((kind.name, namespace, name), None)

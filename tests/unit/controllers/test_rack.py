@@ -42,12 +42,14 @@ def add_region(site: Site, name: str = "demo") -> None:
 
 
 def add_node(site: Site, name: str, pod: bool = True, **status: Any) -> None:
-    """A node with its rack pod, of which nothing has been heard."""
+    """A node with its rack pod, of which nothing has been heard; the pod runs the DaemonSet's template."""
     site.put(NODE, {"metadata": {"name": name, "labels": gen.RACK_NODES}})
     if not pod:
         return
     labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
     metadata = {"namespace": gen.NAMESPACE, "name": f"demo-rack-{name}", "uid": name, "labels": labels}
+    workload = site.client.objects.get(("DaemonSet", gen.NAMESPACE, "demo-rack"))
+    metadata["annotations"] = workload["spec"]["template"]["metadata"]["annotations"] if workload else {}
     last = len(site.cache.nodes())
     site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": f"192.0.2.{last}", **status}})
 
@@ -102,6 +104,7 @@ async def test_healthy_racks(site: Site) -> None:
     add_region(site)
     add_rack_controller(site)
     site.put(SUBNET, gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"}))
+    await reconcile(site)
     for i, name in enumerate(("rack1", "rack2"), start=2):
         add_node(site, name)
         hear(site, name, f"10.10.0.{i}/24")
@@ -207,6 +210,7 @@ async def test_health_is_not_guessed_before_the_zone_was_decided(site: Site) -> 
 async def test_second_look_writes_nothing(site: Site) -> None:
     add_region(site)
     add_rack_controller(site)
+    await reconcile(site)
     add_node(site, "rack1")
     hear(site, "rack1", "10.10.0.2/24")
     decide(site)

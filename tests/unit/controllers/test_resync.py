@@ -1,0 +1,89 @@
+"""The first picture, and LISTs that bring back what was missed."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
+
+import pytest
+
+from rackrelay.cluster.client import REGION, SUBNET, Kind
+from rackrelay.controllers import resync as module
+from rackrelay.controllers.resync import fill_cache, resync, resync_forever
+from rackrelay.errors import ClusterError
+from tests import gen
+from tests.unit.controllers.site import Site
+
+PROV = gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"})
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+
+
+async def test_everything_is_read_and_queued(site: Site) -> None:
+    site.client.put(REGION, gen.body("RegionController"))
+    racks = [{"name": "rack1", "addresses": ["10.10.0.2"], "tier": "Healthy"}]
+    site.client.put(SUBNET, {**PROV, "status": {"racks": racks}})
+    await fill_cache(site)
+    assert site.waiting() >= {"region demo", "zone demo", "subnet prov"}
+    assert site.book.addresses(gen.rack(), "rack1") == (ip_address("10.10.0.2"),)
+
+
+async def test_nothing_is_queued_while_anything_cannot_be_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    site.client.put(REGION, gen.body("RegionController"))
+    site.client.fail = True
+    filling = asyncio.create_task(fill_cache(site))
+    await asyncio.sleep(0.05)
+    assert not filling.done()
+    assert site.waiting() == set()
+    site.client.fail = False
+    await filling
+    assert "zone demo" in site.waiting()
+
+
+async def test_failed_list_takes_nothing_away(site: Site) -> None:
+    site.put(SUBNET, PROV)
+    site.client.fail = True
+    with pytest.raises(ClusterError):
+        await resync(site, SUBNET, gen.NAMESPACE)
+    assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+
+
+async def test_list_finds_what_was_missed(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    site.put(SUBNET, PROV)
+    site.client.objects.pop(("Subnet", gen.NAMESPACE, "prov"))
+    site.waiting()
+    await resync(site, SUBNET, gen.NAMESPACE)
+    assert site.cache.subnets(gen.NAMESPACE) == []
+    assert "zone demo" in site.waiting()
+
+
+async def test_watch_that_began_anew_is_followed_by_a_list(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    site.put(SUBNET, PROV)
+    site.client.objects.clear()
+    bursts: asyncio.Queue[Kind] = asyncio.Queue()
+    task = asyncio.create_task(resync_forever(site, bursts))
+    try:
+        site.client.fail = True
+        bursts.put_nowait(SUBNET)
+        await asyncio.sleep(0.05)
+        assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+        site.client.fail = False
+        await until(lambda: not site.cache.subnets(gen.NAMESPACE))
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"), [(404, "crds.install"), (403, "regionNamespaces"), (500, "cannot be read")]
+)
+def test_advice(status: int, advice: str) -> None:
+    assert advice in module._advise(ClusterError("GET /x", status))
