@@ -1,12 +1,12 @@
 """The objects that a region and its racks should consist of. Pure: everything it needs is an argument."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
 from rackrelay import names
+from rackrelay.digest import config_digest, digest
 from rackrelay.manifests.configmaps import build_rack_config, build_region_config
 from rackrelay.manifests.containers import Image
 from rackrelay.manifests.pods import build_rack_workload, build_region_workload
@@ -15,7 +15,6 @@ from rackrelay.model.observed import Node
 from rackrelay.model.rack import Network, RackController
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
-from rackrelay.render.digest import config_digest
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
@@ -78,5 +77,4 @@ def rack_networks(racks: Iterable[RackController], nodes: Iterable[Node]) -> tup
 
 
 def _restart_digest(data: Mapping[str, str]) -> str:
-    text = "\0".join(data.get(name, "") for name in READ_AT_START)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest([data.get(name, "") for name in READ_AT_START])

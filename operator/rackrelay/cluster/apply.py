@@ -1,7 +1,5 @@
 """Write the objects that are wanted, and only those that differ from what the API server has."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,6 +7,7 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache, object_key
 from rackrelay.cluster.client import BY_NAME, CONFIG_MAP, SERVICE, Client
 from rackrelay.cluster.quantity import normalize_quantities
+from rackrelay.digest import digest
 
 Manifest = dict[str, Any]
 
@@ -42,9 +41,8 @@ async def delete_surplus(client: Client, cache: Cache, owner_uid: str, wanted: I
 
 def stamp(manifest: Manifest) -> Manifest:
     """The manifest with a digest of itself as annotation, so that a field that is no longer wanted shows as well."""
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
     metadata = manifest["metadata"]
-    annotations = {**metadata.get("annotations", {}), names.ANNOTATION_APPLIED: digest}
+    annotations = {**metadata.get("annotations", {}), names.ANNOTATION_APPLIED: digest(manifest)}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 

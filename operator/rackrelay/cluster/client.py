@@ -127,10 +127,15 @@ class Client:
         query = {"fieldManager": names.FIELD_MANAGER}
         await self._call("PATCH", kind.path(namespace, name), query, body, "application/merge-patch+json")
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        """Delete an object; one that is gone already is no error."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str = "") -> None:
+        """Delete an object; one that is gone already is no error.
+
+        Raises:
+            Conflict: another object has that name now; with a uid only the one that was meant is deleted.
+        """
+        body = {"preconditions": {"uid": uid}} if uid else None
         try:
-            await self._call("DELETE", kind.path(namespace, name))
+            await self._call("DELETE", kind.path(namespace, name), body=body)
         except ClusterError as error:
             if error.status != 404:
                 raise

@@ -35,6 +35,7 @@ class Queue:
     _dirty: set[Key] = field(default_factory=set)
     _processing: set[Key] = field(default_factory=set)
     _failures: dict[Key, int] = field(default_factory=dict)
+    _timers: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
 
     def add(self, key: Key) -> None:
         """Have a key reconciled; one that waits already is not doubled."""
@@ -45,8 +46,18 @@ class Queue:
             self._waiting.put_nowait(key)
 
     def add_later(self, key: Key, delay_s: float) -> None:
-        """Have a key reconciled after a while."""
-        asyncio.get_running_loop().call_later(delay_s, self.add, key)
+        """Have a key reconciled after a while, or sooner when it is due sooner already: timers do not pile up."""
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer is not None and timer.when() <= loop.time() + delay_s:
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timers[key] = loop.call_later(delay_s, self._due, key)
+
+    def _due(self, key: Key) -> None:
+        del self._timers[key]
+        self.add(key)
 
     async def work(self) -> None:
         """Reconcile keys for ever. Several of these may run at once."""

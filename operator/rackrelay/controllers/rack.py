@@ -10,8 +10,10 @@ from rackrelay.cluster.status import write_status
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.region import config_condition, refresh_volumes
+from rackrelay.controllers.rollout import replace_outdated
 from rackrelay.desired import desire_rack, find_endpoints
 from rackrelay.errors import InvalidSpec, NotReady
+from rackrelay.manifests.pods import template_digest
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from rackrelay.model.rack import RackController
@@ -46,8 +48,19 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     pods = list(context.rack_pods(rack).values())
     await refresh_volumes(context, pods, desired.config_hash)
     config = config_condition(context, pods, desired.config_hash)
-    conditions = [*await _readiness(context, rack), *([config] if config else [])]
-    await _write(context, rack, conditions, region)
+    readiness = await _readiness(context, rack)
+    if region.meta.key in context.zones:
+        progress = await replace_outdated(context, rack, template_digest(desired.objects[-1]))
+        readiness = _progress(progress) or readiness
+    await _write(context, rack, [*readiness, *([config] if config else [])], region)
+
+
+def _progress(progress: tuple[int, int]) -> tuple[Condition, ...]:
+    current, pods = progress
+    if current == pods:
+        return ()
+    message = f"{current} of {pods} racks run the new pod template; one rack of a subnet is replaced at a time"
+    return condition.waiting("Updating", message)
 
 
 async def _readiness(context: Context, rack: RackController) -> tuple[Condition, ...]:

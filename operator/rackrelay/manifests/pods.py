@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rackrelay import names
+from rackrelay.digest import digest
 from rackrelay.manifests import containers
 from rackrelay.manifests.containers import Context, Image
 from rackrelay.manifests.meta import Manifest, owned, rack_labels, region_labels
@@ -45,7 +46,7 @@ def build_region_workload(region: RegionController, image: Image, restart_digest
 
 
 def build_rack_workload(rack: RackController, region: RegionController, image: Image, restart_digest: str) -> Manifest:
-    """The DaemonSet. Its pods are replaced only when somebody deletes them: a rack is not restarted unasked."""
+    """The DaemonSet. The operator replaces its pods (`controllers/rollout.py`), one rack of a subnet at a time."""
     labels = rack_labels(rack.meta.name)
     context = Context(_image(rack.pods, image), rack.pods, region.ttl_s + STOP_MARGIN_S)
     template = Template(region.meta.name, names.rack_workload(rack.meta.name), labels, rack.pods, restart_digest)
@@ -126,13 +127,21 @@ def _template(template: Template, pod: Manifest, state: Manifest) -> Manifest:
         "imagePullSecrets": list(settings.image_pull_secrets),
         "priorityClassName": settings.priority_class_name,
     }
-    return {
+    built: Manifest = {
         "metadata": {
             "labels": {**settings.labels, **template.labels},
             "annotations": {**settings.annotations, f"{names.GROUP}/restart": template.restart_digest},
         },
         "spec": {key: value for key, value in spec.items() if value or value is False},
     }
+    built["metadata"]["annotations"][names.ANNOTATION_TEMPLATE] = digest(built)
+    return built
+
+
+def template_digest(workload: Manifest) -> str:
+    """Which version of its pod template a workload has; its pods carry the same as an annotation."""
+    annotations = workload["spec"]["template"]["metadata"]["annotations"]
+    return str(annotations[names.ANNOTATION_TEMPLATE])
 
 
 def _volumes(template: Template, state: Manifest) -> list[Manifest]:

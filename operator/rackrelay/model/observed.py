@@ -24,17 +24,22 @@ class Pod:
     ready: bool = False
     deleting: bool = False
     config: str = ""
+    template: str = ""
     problem: str = ""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One node of the cluster, without anything that ticks."""
+    """One node of the cluster, without anything that ticks.
+
+    `ready`: the kubelet was heard; a node that lost power stops being ready half a minute later.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()
     pod_cidrs: tuple[str, ...] = ()
+    ready: bool = True
 
     @property
     def drained(self) -> bool:
@@ -88,6 +93,7 @@ def parse_pod(body: Mapping[str, Any]) -> Pod:
     labels = metadata.get("labels", {})
     component = labels.get(names.LABEL_COMPONENT, "")
     owner_label = names.LABEL_REGION if component == names.COMPONENT_REGION else names.LABEL_RACK_CONTROLLER
+    annotations = metadata.get("annotations", {})
     conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
     return Pod(
         namespace=metadata["namespace"],
@@ -99,19 +105,23 @@ def parse_pod(body: Mapping[str, Any]) -> Pod:
         address=status.get("podIP", ""),
         ready=conditions.get("Ready") == "True",
         deleting="deletionTimestamp" in metadata,
-        config=metadata.get("annotations", {}).get(names.ANNOTATION_CONFIG, ""),
+        config=annotations.get(names.ANNOTATION_CONFIG, ""),
+        template=annotations.get(names.ANNOTATION_TEMPLATE, ""),
         problem=_problem(status),
     )
 
 
 def parse_node(body: Mapping[str, Any]) -> Node:
     """Node from a Kubernetes object."""
-    addresses = body.get("status", {}).get("addresses", ())
+    status = body.get("status", {})
+    addresses = status.get("addresses", ())
+    conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
     return Node(
         name=body["metadata"]["name"],
         labels=dict(body["metadata"].get("labels", {})),
         addresses=tuple(sorted(a["address"] for a in addresses if a["type"] in ("InternalIP", "ExternalIP"))),
         pod_cidrs=tuple(body.get("spec", {}).get("podCIDRs", ())),
+        ready=conditions.get("Ready", "True") == "True",
     )
 
 
