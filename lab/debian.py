@@ -16,6 +16,7 @@ HOST_PACKAGES = (
     "buildah",
     "ca-certificates",
     "conntrack",
+    "debian-archive-keyring",
     "debootstrap",
     "dpkg-dev",
     "gcc",
