@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from rackrelay.errors import InvalidSpec
 
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
 @dataclass(frozen=True)
 class Settings:
     """The operator's own settings; what users decide per region is in the custom resources."""
@@ -25,7 +28,7 @@ def parse_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from environment variables.
 
     Raises:
-        InvalidSpec: a variable that has no sensible default is missing or empty.
+        InvalidSpec: a variable cannot work as it is, or one that has no sensible default is missing.
     """
     namespaces = tuple(sorted(n.strip() for n in environ.get("REGION_NAMESPACES", "").split(",") if n.strip()))
     if not namespaces:
@@ -37,5 +40,18 @@ def parse_settings(environ: Mapping[str, str]) -> Settings:
         dataplane_image=image,
         region_namespaces=namespaces,
         dataplane_pull_policy=environ.get("DATAPLANE_PULL_POLICY", "IfNotPresent"),
-        log_level=environ.get("LOG_LEVEL", "INFO").upper(),
+        log_level=_level(environ.get("LOG_LEVEL", "INFO")),
+        health_port=_port("HEALTH_PORT", environ.get("HEALTH_PORT", "8080")),
     )
+
+
+def _level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise InvalidSpec("LOG_LEVEL", f"{text} is none of {', '.join(LOG_LEVELS)}")
+    return text.upper()
+
+
+def _port(name: str, text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise InvalidSpec(name, f"{text} is not a port")
+    return int(text)

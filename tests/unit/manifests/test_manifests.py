@@ -1,0 +1,197 @@
+"""Manifests: what must hold for every object that rackrelay makes."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from rackrelay import names
+from rackrelay.desired import desire_rack, desire_region
+from rackrelay.manifests.configmaps import build_zone_config
+from rackrelay.manifests.containers import Image
+from rackrelay.manifests.secrets import build_agent_secret, build_tsig_secret
+from rackrelay.manifests.services import build_region_services
+from rackrelay.model.pods import PodSettings
+from rackrelay.model.rack import RackController
+from rackrelay.model.region import RegionEndpoint
+from rackrelay.render.inputs import RackInputs
+from tests import gen
+
+IMAGE = Image("rackrelay/dataplane:1", "Always")
+REGION = gen.region()
+ENDPOINTS = (RegionEndpoint(0, "demo-region-0", "10.96.0.10"),)
+
+Container = dict[str, Any]
+
+
+def region_objects() -> tuple[gen.Manifest, ...]:
+    return desire_region(REGION, (), (), IMAGE).objects
+
+
+def rack_objects(rack: RackController | None = None) -> tuple[gen.Manifest, ...]:
+    return desire_rack(rack or gen.rack(), RackInputs(REGION, (), ENDPOINTS), IMAGE).objects
+
+
+def pod_of(objects: tuple[gen.Manifest, ...]) -> gen.Manifest:
+    return dict(objects[-1]["spec"]["template"]["spec"])
+
+
+REGION_POD, RACK_POD = pod_of(region_objects()), pod_of(rack_objects())
+PODS = pytest.mark.parametrize("pod", [REGION_POD, RACK_POD], ids=["region", "rack"])
+
+
+def containers(pod: gen.Manifest) -> dict[str, Container]:
+    return {c["name"]: c for c in (*pod["initContainers"], *pod["containers"])}
+
+
+@pytest.mark.parametrize(
+    "built", [*region_objects(), *rack_objects()], ids=lambda o: f"{o['kind']}-{o['metadata']['name']}"
+)
+def test_object_belongs_to_its_owner_and_is_labelled(built: gen.Manifest) -> None:
+    (owner,) = built["metadata"]["ownerReferences"]
+    assert (owner["name"], owner["uid"], owner["controller"]) == ("demo", "uid-demo", True)
+    # The operator may not set finalizers, and needs no right to.
+    assert owner["blockOwnerDeletion"] is False
+    assert built["metadata"]["namespace"] == gen.NAMESPACE
+    assert built["metadata"]["labels"][names.LABEL_MANAGED_BY] == names.MANAGED_BY
+
+
+@pytest.mark.parametrize("objects", [region_objects(), rack_objects()], ids=["region", "rack"])
+def test_pods_are_selected_by_labels_that_they_have(objects: tuple[gen.Manifest, ...]) -> None:
+    spec = objects[-1]["spec"]
+    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+
+
+def test_users_labels_cannot_take_a_pod_out_of_its_selector() -> None:
+    stolen = {names.LABEL_RACK_CONTROLLER: "other", "team": "metal"}
+    spec = rack_objects(gen.rack(pods=PodSettings(node_selector=gen.RACK_NODES, labels=stolen)))[-1]["spec"]
+    assert spec["template"]["metadata"]["labels"][names.LABEL_RACK_CONTROLLER] == "demo"
+    assert spec["template"]["metadata"]["labels"]["team"] == "metal"
+
+
+@PODS
+def test_pod_has_no_kubernetes_credentials(pod: gen.Manifest) -> None:
+    assert pod["automountServiceAccountToken"] is False
+    assert not [v for v in pod["volumes"] if "projected" in v]
+
+
+@PODS
+def test_every_mount_has_its_volume(pod: gen.Manifest) -> None:
+    volumes = {v["name"] for v in pod["volumes"]}
+    for container in containers(pod).values():
+        assert {m["name"] for m in container["volumeMounts"]} <= volumes
+        paths = [m["mountPath"] for m in container["volumeMounts"]]
+        assert len(set(paths)) == len(paths)
+
+
+@PODS
+def test_agents_key_is_seen_by_the_agent_alone(pod: gen.Manifest) -> None:
+    holders = [n for n, c in containers(pod).items() if any(m["name"] == "agent-key" for m in c["volumeMounts"])]
+    assert holders == ["agent"]
+
+
+@PODS
+def test_agent_is_a_sidecar_that_daemons_wait_for(pod: gen.Manifest) -> None:
+    agent = pod["initContainers"][-1]
+    assert (agent["name"], agent["restartPolicy"]) == ("agent", "Always")
+    assert agent["startupProbe"]["exec"]["command"] == ["test", "-f", "/run/rackrelay/ready"]
+
+
+@PODS
+def test_root_file_system_is_read_only_and_no_privilege_can_be_gained(pod: gen.Manifest) -> None:
+    for container in containers(pod).values():
+        security = container["securityContext"]
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"]["drop"] == ["ALL"]
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_only_two_containers_of_a_rack_run_as_root_with_little() -> None:
+    rooted = {
+        n: c["securityContext"] for n, c in containers(RACK_POD).items() if c["securityContext"]["runAsUser"] == 0
+    }
+    assert {n: s["capabilities"]["add"] for n, s in rooted.items()} == {
+        "prepare": ["CHOWN"],
+        "named": ["NET_BIND_SERVICE", "SETGID", "SETUID"],
+    }
+
+
+def test_region_runs_nothing_as_root() -> None:
+    assert {c["securityContext"]["runAsUser"] for c in containers(REGION_POD).values()} == {names.UID}
+    assert "hostNetwork" not in REGION_POD
+
+
+def test_rack_uses_the_nodes_network_and_disk() -> None:
+    assert RACK_POD["hostNetwork"] is True
+    (state,) = [v for v in RACK_POD["volumes"] if v["name"] == "state"]
+    assert state["hostPath"]["path"] == names.DIR_STATE
+    ports = [p["containerPort"] for c in RACK_POD["containers"] for p in c.get("ports", ())]
+    assert ports == [names.PORT_RACK_HTTP]
+
+
+def test_daemons_of_a_rack_serve_on_while_machines_remember_them() -> None:
+    """A preStop holds its own container alone, so each daemon has one; the pod's grace is longer."""
+    for container in RACK_POD["containers"]:
+        assert container["lifecycle"]["preStop"]["sleep"]["seconds"] == REGION.ttl_s + 5
+    assert RACK_POD["terminationGracePeriodSeconds"] == REGION.ttl_s + 15
+
+
+def test_racks_are_replaced_by_the_operator_alone() -> None:
+    assert rack_objects()[-1]["spec"]["updateStrategy"] == {"type": "OnDelete"}
+
+
+def test_pods_of_a_region_start_together() -> None:
+    spec = region_objects()[-1]["spec"]
+    assert (spec["replicas"], spec["podManagementPolicy"]) == (2, "Parallel")
+
+
+@PODS
+def test_resources_by_daemon(pod: gen.Manifest) -> None:
+    assert not [n for n, c in containers(pod).items() if "resources" in c]
+    wanted = {"squid": {"limits": {"memory": "1Gi"}}}
+    built = pod_of(rack_objects(gen.rack(pods=PodSettings(node_selector=gen.RACK_NODES, resources=wanted))))
+    assert {n: c["resources"] for n, c in containers(built).items() if "resources" in c} == wanted
+
+
+def test_pull_policy_is_the_operators() -> None:
+    assert {c["imagePullPolicy"] for c in containers(RACK_POD).values()} == {"Always"}
+
+
+def test_services_are_one_a_replica() -> None:
+    services = build_region_services(REGION)
+    assert [s["metadata"]["name"] for s in services] == ["demo-region-0", "demo-region-1"]
+    for service in services:
+        selector = service["spec"]["selector"]
+        assert selector["statefulset.kubernetes.io/pod-name"] == service["metadata"]["name"]
+        ports = [(p["port"], p["protocol"]) for p in service["spec"]["ports"]]
+        assert ports == [(5242, "UDP"), (5242, "TCP"), (5240, "TCP"), (5245, "TCP"), (5247, "TCP")]
+
+
+def test_http_port_of_the_region_is_the_users() -> None:
+    (service,) = build_region_services(gen.region(replicas=1, http_port=80))
+    assert 80 in [p["port"] for p in service["spec"]["ports"]]
+
+
+def test_zone_config_map_outlives_its_region() -> None:
+    zone = gen.zone(7, a=("10.0.0.1",))
+    built = build_zone_config(gen.NAMESPACE, "demo", zone, "12")
+    assert "ownerReferences" not in built["metadata"]
+    assert built["metadata"]["resourceVersion"] == "12"
+    assert built["data"]["serial"] == "7"
+    assert "resourceVersion" not in build_zone_config(gen.NAMESPACE, "demo", zone, None)["metadata"]
+
+
+def test_tsig_secret_is_what_named_includes() -> None:
+    secret = base64.b64encode(b"x" * 32).decode()
+    built = build_tsig_secret(gen.NAMESPACE, "demo", secret)
+    assert built["immutable"] is True
+    assert built["stringData"]["named.key"] == (
+        f'key "1.demo.machines.rackrelay" {{\n    algorithm hmac-sha256;\n    secret "{secret}";\n}};\n'
+    )
+    assert built["stringData"]["secret"] == secret
+
+
+def test_agent_secret() -> None:
+    built = build_agent_secret(gen.NAMESPACE, "demo", "key")
+    assert (built["stringData"], built["immutable"]) == ({"key": "key"}, True)
