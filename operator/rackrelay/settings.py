@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from rackrelay.errors import InvalidSpec
 
-
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 

@@ -34,9 +34,12 @@ def test_upsert_tells_what_changed() -> None:
 
 def test_heartbeat_of_a_node_changes_nothing() -> None:
     cache = Cache()
-    node = {"metadata": {"name": "rack1"}, "status": {"conditions": [{"lastHeartbeatTime": "1"}]}}
-    assert cache.upsert(NODE, node) is not None
-    assert cache.upsert(NODE, {**node, "status": {"conditions": [{"lastHeartbeatTime": "2"}]}}) is None
+    first, second = (
+        {"conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": f"2026-01-01T00:00:0{n}Z"}]}
+        for n in (1, 2)
+    )
+    assert cache.upsert(NODE, {"metadata": {"name": "rack1"}, "status": first}) is not None
+    assert cache.upsert(NODE, {"metadata": {"name": "rack1"}, "status": second}) is None
 
 
 def test_owned_object_is_kept_without_status_and_managed_fields() -> None:

@@ -18,7 +18,9 @@ class Recorded(Client):
         self.answers = list(answers)
         self.calls: list[tuple[str, str, Mapping[str, str]]] = []
 
-    async def _call(self, method: str, path: str, query: Mapping[str, str] | None = None, *_: Any) -> Manifest:
+    async def _call(
+        self, method: str, path: str, query: Mapping[str, str] | None = None, *_: Any, **__: Any
+    ) -> Manifest:
         self.calls.append((method, path, dict(query or {})))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
