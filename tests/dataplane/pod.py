@@ -114,7 +114,11 @@ class Pod:
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a container's process."""
-        self._in_pod("kill", f"-{number.value}", str(self.pid(name)))
+        done = self._in_pod("sh", "-c", f"kill -{number.value} {self.pid(name)}")
+        assert done.returncode == 0, done.stderr
+        if number is signal.SIGCONT:
+            # nsenter has stopped itself together with its child.
+            self._daemons[name].send_signal(number)
 
     def pid(self, name: str) -> int:
         """The number, inside the pod, of a container's main process."""

@@ -86,8 +86,8 @@ def test_unsigned_update_is_refused_and_the_operators_is_applied_by_rack_and_reg
     assert addresses(ask(site, "client", place.RACK_PROV, NEW_NAME)) == ["10.20.0.3"]
 
 
-def ask_serial(site: Site, where: str, server: str, port: int) -> int:
+def ask_serial(site: Site, where: str, server: str, port: int, timeout_s: float = 5) -> int:
     """The serial that a name server serves."""
     with site.spaces[where].inside():
-        answer = dns.query.udp(dns.message.make_query(place.DOMAIN, "SOA"), server, port=port, timeout=5)
+        answer = dns.query.udp(dns.message.make_query(place.DOMAIN, "SOA"), server, port=port, timeout=timeout_s)
     return int(answer.answer[0][0].serial)

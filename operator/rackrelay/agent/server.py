@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rackrelay import names, signing
 from rackrelay.agent.files import read_file
@@ -25,7 +26,7 @@ class StatusServer:
         self._key_folder = key_folder
         self._document = document
         self._clock = clock
-        self._open = 0
+        self._waiting: dict[asyncio.Task[Any] | None, None] = {}
 
     async def serve(self, host: str, port: int = names.PORT_AGENT) -> None:
         """Answer on an address until cancelled.
@@ -61,17 +62,26 @@ class StatusServer:
         return signing.matches(expected, given) and signing.is_fresh(int(signed_at), int(self._clock()))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        task = asyncio.current_task()
+        self._waiting[task] = None
+        self._drop_oldest()
         try:
-            if self._open <= CONNECTIONS_LIMIT:
-                async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                    writer.write(self.answer(await reader.readuntil(b"\r\n\r\n")))
-                    await writer.drain()
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                writer.write(self.answer(await reader.readuntil(b"\r\n\r\n")))
+                await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # Who asks badly or too slowly gets no answer.
         finally:
-            self._open -= 1
+            self._waiting.pop(task, None)
             writer.close()
+
+    def _drop_oldest(self) -> None:
+        """Who holds connections open without asking makes room for who asks."""
+        if len(self._waiting) > CONNECTIONS_LIMIT:
+            oldest = next(iter(self._waiting))
+            self._waiting.pop(oldest)
+            if oldest is not None:
+                oldest.cancel()
 
 
 def _header(line: str) -> tuple[str, str]:
