@@ -57,7 +57,16 @@ def wait_ready(report: Report, patience_s: float = 180) -> None:
 
 def region_pods(lab: Lab) -> list[str]:
     """The region's pods by name."""
-    labels = "app.kubernetes.io/component=region"
+    return _pods(lab, "region")
+
+
+def rack_pods(lab: Lab) -> list[str]:
+    """The racks' pods by name."""
+    return _pods(lab, "rack")
+
+
+def _pods(lab: Lab, component: str) -> list[str]:
+    labels = f"app.kubernetes.io/component={component}"
     items = lab.kubectl_json("get", "pods", "-n", NAMESPACE, "-l", labels)["items"]
     return sorted(item["metadata"]["name"] for item in items)
 

@@ -38,6 +38,8 @@ def installed(lab: Lab) -> Report:
 
 @pytest.fixture
 def report(installed: Report) -> Report:
-    """The example, Ready again whatever the test before left."""
+    """The example as it was applied, and Ready again, whatever the test before left."""
+    product.apply_example(installed.lab)
+    installed.wait("three racks", lambda: len(product.rack_pods(installed.lab)) == 3, 120)
     product.wait_ready(installed, 180)
     return installed

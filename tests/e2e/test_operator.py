@@ -1,5 +1,6 @@
 """The operator as the cluster sees it: restarts, kills, an API server that goes away, the chart's own test."""
 
+import json
 import random
 import time
 from functools import partial
@@ -46,6 +47,12 @@ def restart_operator(report: Report) -> None:
     report.wait("the operator reconciles again", renewed, 60)
 
 
+def drain(lab: Lab, *nodes: str) -> None:
+    """These nodes' racks are drained, all others are not."""
+    patch = json.dumps({"spec": {"drainedNodes": nodes}})
+    lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", patch)
+
+
 def answers(report: Report, rack: str, wanted: list[str]) -> bool:
     """Whether a rack of prov-b answers its name so."""
     return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
@@ -82,11 +89,11 @@ def test_api_outage_leaves_machines_served_and_heals_by_itself(report: Report) -
     finally:
         lab.start_api()
     lab.wait_ready()
-    lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"drainedNodes":["rack3"]}}')
+    drain(lab, "rack3")
     try:
         report.wait("rack3 drained", lambda: lookup(report, "m2", NAME_B, RACKS_B[0]) == ["10.20.0.3"], 60)
     finally:
-        lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"drainedNodes":[]}}')
+        drain(lab)
     report.wait("rack3 back", lambda: sorted(lookup(report, "m2", NAME_B, RACKS_B[0])) == sorted(RACKS_B), 60)
     assert operator_pods(lab)[0]["status"]["containerStatuses"][0]["restartCount"] == before
 
@@ -94,9 +101,7 @@ def test_api_outage_leaves_machines_served_and_heals_by_itself(report: Report) -
 def test_operator_killed_at_any_moment_loses_nothing(report: Report) -> None:
     lab, chance = report.lab, random.Random(3)
     for round_number in range(KILLS):
-        drained = '["rack3"]' if round_number % 2 == 0 else "[]"
-        patch = f'{{"spec":{{"drainedNodes":{drained}}}}}'
-        lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", patch)
+        drain(lab, *(["rack3"] if round_number % 2 == 0 else []))
         time.sleep(chance.uniform(0, 0.3))
         kill_operator(lab)
         wanted = ["10.20.0.3"] if round_number % 2 == 0 else sorted(RACKS_B)

@@ -12,6 +12,7 @@ from rackrelay.cluster.client import Client, Kind
 from rackrelay.controllers.evidence import EvidenceBook, Sighting
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.manifests.containers import Image
+from rackrelay.model.meta import Meta
 from rackrelay.model.observed import NameServer, Node, Pod
 from rackrelay.model.rack import Network, RackController
 from rackrelay.model.reference import belongs_to, duplicates
@@ -66,6 +67,18 @@ class Context:
     def now(self) -> float:
         """Monotonic seconds."""
         return time.monotonic()
+
+    def is_decided(self, region: RegionController) -> bool:
+        """Whether the region's zone has been decided since this operator started.
+
+        Until then a status that an operator before it wrote says more than this one knows, and stays.
+        """
+        return region.meta.key in self.zones
+
+    def has_status(self, kind: Kind, meta: Meta) -> bool:
+        """Whether an operator has written a resource's status before; the definition's default is generation -1."""
+        resource = self.cache.resource(kind, meta.key)
+        return resource is not None and resource.status.get("observedGeneration", -1) > 0
 
     def subnets_of(self, region: RegionController) -> tuple[Subnet, ...]:
         """The Subnets of a region that count, by name."""

@@ -49,9 +49,11 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     await refresh_volumes(context, pods, desired.config_hash)
     config = config_condition(context, pods, desired.config_hash)
     readiness = await _readiness(context, rack)
-    if region.meta.key in context.zones:
+    if context.is_decided(region):
         progress = await replace_outdated(context, rack, template_digest(desired.objects[-1]))
         readiness = _progress(progress) or readiness
+    elif context.has_status(RACK, rack.meta):
+        return
     await _write(context, rack, [*readiness, *([config] if config else [])], region)
 
 
@@ -94,17 +96,12 @@ async def _find_refusal(context: Context, rack: RackController) -> str:
 async def _write(
     context: Context, rack: RackController, conditions: list[Condition], region: RegionController | None = None
 ) -> None:
-    views = context.views_of(rack)
     fields: dict[str, Any] = {}
-    # Before the zone has been decided once, tiers are only what has not been seen yet.
-    if region is not None and region.meta.key in context.zones:
-        health = _health(context, region, views)
-        conditions = [*conditions, *([health[1]] if health[1] else [])]
-        fields = {"racks": _counts(views), "notHealthy": health[0]}
-    elif (resource := context.cache.resource(RACK, rack.meta.key)) is not None:
-        fields = {k: v for k, v in resource.status.items() if k in ("racks", "notHealthy")}
-        kept = [c for c in resource.status.get("conditions", ()) if c["type"] == condition.RACKS_HEALTHY]
-        conditions += [Condition(c["type"], c["status"] == "True", c["reason"], c["message"]) for c in kept]
+    if region is not None and context.is_decided(region):
+        views = context.views_of(rack)
+        listed, health = _health(context, region, views)
+        conditions = [*conditions, health]
+        fields = {"racks": _counts(views), "notHealthy": listed}
     await write_status(context.client, context.cache, RACK, rack.meta, (fields, conditions))
 
 
@@ -115,7 +112,7 @@ def _counts(views: list[RackView]) -> dict[str, int]:
 
 def _health(
     context: Context, region: RegionController, views: list[RackView]
-) -> tuple[list[dict[str, str]], Condition | None]:
+) -> tuple[list[dict[str, str]], Condition]:
     networks = [s.cidr for s in context.subnets_of(region)]
     listed = []
     for view in views:

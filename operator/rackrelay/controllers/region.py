@@ -37,6 +37,8 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
     pods = context.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
     await refresh_volumes(context, pods, desired.config_hash)
     context.config_hashes[(REGION, *region.meta.key)] = desired.config_hash
+    if not context.is_decided(region) and context.has_status(REGION, region.meta):
+        return
     endpoints = find_endpoints(region, context.cache.all_owned(SERVICE, namespace))
     fields = _status_fields(context, region, pods, endpoints)
     await write_status(context.client, context.cache, REGION, region.meta, (fields, _conditions(context, region, pods)))

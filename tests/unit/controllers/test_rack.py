@@ -201,10 +201,13 @@ async def test_health_is_not_guessed_before_the_zone_was_decided(site: Site) -> 
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
     counts = {"desired": 1, "healthy": 1, "degraded": 0, "drained": 0, "unreachable": 0}
-    site.put(RACK, {**body, "status": {"racks": counts, "notHealthy": [], "conditions": [healthy]}})
+    status = {"observedGeneration": 1, "racks": counts, "notHealthy": [], "conditions": [healthy]}
+    site.put(RACK, {**body, "status": status})
     add_node(site, "rack1")
-    assert (await reconcile(site))["RacksHealthy"] == ("True", "AllHealthy")
-    assert site.status("RackController", "demo")["racks"] == counts
+    await reconcile(site)
+    resource = site.cache.resource(RACK, (gen.NAMESPACE, "demo"))
+    assert resource is not None
+    assert resource.status == status
 
 
 async def test_second_look_writes_nothing(site: Site) -> None:

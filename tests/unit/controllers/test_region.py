@@ -105,7 +105,8 @@ async def test_fewer_replicas_delete_the_services_that_are_left_over(site: Site)
 
 
 async def test_ready_when_every_replica_is(site: Site) -> None:
-    add_region(site)
+    region = add_region(site)
+    site.zones[region.meta.key] = ZoneState(gen.zone(1), {}, {})
     add_pod(site, 0)
     add_pod(site, 1, ready=False)
     assert (await reconcile(site))["Ready"] == ("False", "Starting")
@@ -115,6 +116,17 @@ async def test_ready_when_every_replica_is(site: Site) -> None:
     assert "Reconciling" not in found
     status = site.status("RegionController", "demo")
     assert (status["replicas"], status["readyReplicas"]) == (2, 2)
+
+
+async def test_restarted_operator_keeps_the_status_until_it_has_looked(site: Site) -> None:
+    region = add_region(site)
+    await reconcile(site)
+    add_pod(site, 0)
+    assert (await reconcile(site))["Ready"][1] == "Starting"
+    assert site.status("RegionController", "demo")["replicas"] == 0
+    site.zones[region.meta.key] = ZoneState(gen.zone(1), {}, {})
+    await reconcile(site)
+    assert site.status("RegionController", "demo")["replicas"] == 1
 
 
 async def test_pod_that_cannot_start_is_told(site: Site) -> None:
