@@ -11,7 +11,7 @@ from rackrelay.agent.server import StatusServer
 from rackrelay.agent.settings import NodeValues, Paths, read_node_values
 from rackrelay.agent.swap import Swapper
 
-STATE_FOLDERS = ("named", "nginx", "rsyslog", "squid", "logs")
+STATE_FOLDERS = ("named", "rsyslog", "squid")
 
 
 def main() -> None:

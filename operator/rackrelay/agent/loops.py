@@ -48,8 +48,8 @@ class Agent:
         duties = self._take_duties(snapshot) if snapshot else None
         if snapshot is None or duties is None:
             return
-        await self._prepare_zone(duties)
-        await self._apply(snapshot, duties)
+        zone_problem = await self._prepare_zone(duties)
+        await self._apply(snapshot, duties, zone_problem)
         if not changed:
             self._signal_outdated()
         self._seen = snapshot.version
@@ -88,25 +88,30 @@ class Agent:
         self.known.daemons = self.duties.daemons
         return self.duties
 
-    async def _prepare_zone(self, duties: Duties) -> None:
+    async def _prepare_zone(self, duties: Duties) -> str | None:
         """Once, and only while named does not run: a running one writes its zone file itself."""
         if self._zone_prepared:
-            return
+            return None
         if self.swapper.find("named") is None:
             published = zonefile.parse_published(mounted.read_snapshot(self.paths.zone))
-            log(await zonefile.prepare_zone(self.paths.state / "named", duties, published))
+            try:
+                log(await zonefile.prepare_zone(self.paths.state / "named", duties, published))
+            except OSError as error:
+                return f"the zone file cannot be written: {error}"
         self._zone_prepared = True
+        return None
 
-    async def _apply(self, snapshot: Snapshot, duties: Duties) -> None:
+    async def _apply(self, snapshot: Snapshot, duties: Duties, zone_problem: str | None) -> None:
         rejected = {}
         for daemon in (d for d in duties.daemons if d in FILES):
             words = await self._apply_file(daemon, snapshot.data.get(FILES[daemon]))
             if words is not None:
                 rejected[daemon] = words
-        self._reject(rejected)
-        self.known.config_hash = snapshot.digest
         if not rejected:
+            # A full disk is reported, and the daemons start with what is there.
             (self.paths.run / names.FILE_READY).touch()
+        self._reject(rejected | ({"zone": zone_problem} if zone_problem else {}))
+        self.known.config_hash = snapshot.digest
 
     async def _apply_file(self, daemon: str, template: str | None) -> str | None:
         if template is None:
@@ -121,7 +126,7 @@ class Agent:
     def _reject(self, rejected: dict[str, str]) -> None:
         for daemon, words in rejected.items():
             if self.known.rejected.get(daemon) != words:
-                log(f"configuration of {daemon} refused, the last good one stays: {words}")
+                log(f"{daemon}: configuration refused, the last good one stays: {words}")
         self.known.rejected = rejected
 
     def _signal_outdated(self) -> None:

@@ -1,0 +1,71 @@
+"""The status document, read back by the operator's own parser."""
+
+from rackrelay.agent.addresses import NodeAddress
+from rackrelay.agent.health import Finding
+from rackrelay.agent.settings import NodeValues
+from rackrelay.agent.status import Knowledge, build_document
+from rackrelay.model.observed import parse_agent_status
+
+WELL = Finding(True, running="h1", serial=7)
+
+
+def build_knowledge() -> Knowledge:
+    """A rack on which all is well."""
+    known = Knowledge(NodeValues("rack1", "10.0.0.1", "demo-rack-x"), daemons=("named", "nginx"), config_hash="c1")
+    known.addresses = (NodeAddress("prov0", "10.10.0.2", 24, carrier=True),)
+    known.wanted = {"named": "h1", "nginx": "h1"}
+    known.regions_known = known.regions_reachable = 2
+    for daemon in known.daemons:
+        known.learn(daemon, WELL)
+    return known
+
+
+def test_operator_reads_what_the_agent_writes() -> None:
+    document = build_document(build_knowledge())
+    assert (document["node"], document["pod"], document["zone"]) == ("rack1", "demo-rack-x", {"serial": 7})
+    status = parse_agent_status(document)
+    assert [str(i.address) for i in status.interfaces] == ["10.10.0.2/24"]
+    assert not status.failing
+    assert (status.regions_reachable, status.regions_known) == (2, 2)
+    assert status.config_applied
+    assert status.config_hash == "c1"
+
+
+def test_one_failure_does_not_count_and_two_do() -> None:
+    known = build_knowledge()
+    known.learn("nginx", Finding(False, "refused"))
+    assert build_document(known)["daemons"]["nginx"] == {"ok": True, "message": ""}
+    known.learn("nginx", Finding(False, "refused"))
+    assert build_document(known)["daemons"]["nginx"] == {"ok": False, "message": "refused"}
+    known.learn("nginx", WELL)
+    assert build_document(known)["daemons"]["nginx"]["ok"]
+
+
+def test_daemon_that_was_never_well_is_not_well() -> None:
+    known = Knowledge(NodeValues("rack1", "10.0.0.1"), daemons=("nginx",))
+    assert not build_document(known)["daemons"]["nginx"]["ok"]
+    known.learn("nginx", Finding(False, "refused"))
+    assert build_document(known)["daemons"]["nginx"] == {"ok": False, "message": "refused"}
+
+
+def test_configuration_that_a_daemon_does_not_run_yet_is_not_applied() -> None:
+    known = build_knowledge()
+    known.wanted["nginx"] = "h2"
+    assert not build_document(known)["config"]["applied"]
+    known.learn("nginx", Finding(True, running="h2"))
+    assert build_document(known)["config"]["applied"]
+
+
+def test_rejected_or_missing_configuration_is_not_applied() -> None:
+    known = build_knowledge()
+    known.rejected = {"nginx": "unknown directive"}
+    config = build_document(known)["config"]
+    assert (config["applied"], config["rejected"]) == (False, {"nginx": "unknown directive"})
+    known.rejected, known.config_hash = {}, ""
+    assert not build_document(known)["config"]["applied"]
+
+
+def test_zone_that_is_not_served_has_no_serial() -> None:
+    known = build_knowledge()
+    known.learn("named", Finding(False, "SOA of maas-internal: SERVFAIL", running="h1"))
+    assert build_document(known)["zone"] is None
