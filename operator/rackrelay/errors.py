@@ -17,6 +17,10 @@ class NotReady(RackrelayError):
     """Something this step needs does not exist yet; an event or the next round will bring it."""
 
 
+class NotLeading(RackrelayError):
+    """Another operator may write now; what is left undone is its business, or ours when we lead again."""
+
+
 class Conflict(RackrelayError):
     """Somebody else wrote the object since it was read; read again and decide again."""
 

@@ -4,7 +4,8 @@ All exceptions of the client library are converted here, in one place.
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -17,8 +18,15 @@ from rackrelay.cluster.endpoint import Endpoint
 from rackrelay.errors import ClusterError, Conflict
 
 Manifest = dict[str, Any]
-TIMEOUT = aiohttp.ClientTimeout(total=5.0, connect=2.0)
+Fence = Callable[[], float]
+TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 2.0
 PAGE = 500
+
+
+def unfenced() -> float:
+    """The fence of an operator that is alone: it may write for ever."""
+    return math.inf
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ SERVICE = Kind("Service", "api/v1", "services")
 EVENT = Kind("Event", "api/v1", "events")
 STATEFUL_SET = Kind("StatefulSet", "apis/apps/v1", "statefulsets")
 DAEMON_SET = Kind("DaemonSet", "apis/apps/v1", "daemonsets")
+LEASE = Kind("Lease", "apis/coordination.k8s.io/v1", "leases")
 
 OWNED = (CONFIG_MAP, SERVICE, STATEFUL_SET, DAEMON_SET)
 BY_NAME = {kind.name: kind for kind in (REGION, RACK, SUBNET, POD, NODE, SECRET, EVENT, *OWNED)}
@@ -65,15 +74,19 @@ SELECTORS = dict.fromkeys((POD, *OWNED), MANAGED)
 
 
 class Client:
-    """A connection to the API server. Every method raises ClusterError when it refuses or does not answer."""
+    """A connection to the API server. Every method raises ClusterError when it refuses or does not answer, and those
+    that write raise NotLeading when another operator may."""
 
-    def __init__(self, api: kubernetes.ApiClient) -> None:
+    fence: Fence = staticmethod(unfenced)
+
+    def __init__(self, api: kubernetes.ApiClient, fence: Fence = unfenced) -> None:
         self._api = api
+        self.fence = fence
 
     @classmethod
-    def connect(cls, endpoint: Endpoint) -> "Client":
-        """A client of one API server."""
-        return cls(kubernetes.ApiClient(endpoint.configuration))
+    def connect(cls, endpoint: Endpoint, fence: Fence = unfenced) -> "Client":
+        """A client of one API server. `fence` is asked right before each write for how many seconds it may take."""
+        return cls(kubernetes.ApiClient(endpoint.configuration), fence)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -121,6 +134,16 @@ class Client:
         query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
         return await self._call("PATCH", path, query, manifest, "application/apply-patch+yaml")
 
+    async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """The object after it was written as a whole.
+
+        Raises:
+            Conflict: the manifest's resourceVersion is no longer the newest.
+        """
+        metadata = manifest["metadata"]
+        query = {"fieldManager": names.FIELD_MANAGER}
+        return await self._call("PUT", kind.path(metadata["namespace"], metadata["name"]), query, manifest)
+
     async def annotate(self, kind: Kind, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
         """Set annotations on an object that others own too."""
         body = {"metadata": {"annotations": dict(annotations)}}
@@ -151,8 +174,10 @@ class Client:
         url = self._api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "User-Agent": "rackrelay", "Content-Type": content_type}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        total_s = TIMEOUT_S if method == "GET" else min(TIMEOUT_S, self.fence())
+        timeout = aiohttp.ClientTimeout(total=total_s, connect=min(total_s, CONNECT_TIMEOUT_S))
         try:
-            response = await self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
+            response = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
             text = await response.read()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ClusterError(f"{method} {path}: {error or type(error).__name__}") from error
