@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
+from typing import Any
 
 import aiohttp
 import kopf
@@ -35,8 +35,6 @@ async def run(settings: Settings) -> None:
         context = _build_context(settings, client, agents)
         bursts: asyncio.Queue[Kind] = asyncio.Queue()
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         tasks = [
             asyncio.create_task(_work(context, bursts), name="work"),
             asyncio.create_task(_watch(context, build_registry(context, endpoint, bursts), stop), name="watch"),
@@ -79,6 +77,11 @@ async def _work(context: Context, bursts: "asyncio.Queue[Kind]") -> None:
 
 
 async def _watch(context: Context, registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
+    @kopf.on.cleanup(registry=registry)
+    async def on_cleanup(**_: Any) -> None:
+        # Signals reach kopf alone, which then waits 5 s for tasks that it did not start itself.
+        stop.set()
+
     await kopf.operator(
         registry=registry,
         settings=build_settings(),

@@ -11,6 +11,9 @@ from rackrelay.digest import digest
 
 Manifest = dict[str, Any]
 
+# Maps in which a key that somebody added changes the meaning of all. The API server replaces them whole, too.
+WHOLE = ("selector", "nodeSelector")
+
 
 async def apply_objects(client: Client, cache: Cache, wanted: Iterable[Manifest]) -> int:
     """How many objects were written. The cache learns what the API server answered, without waiting for the event."""
@@ -58,6 +61,8 @@ def differs(wanted: Any, live: Any) -> bool:
 
 
 def _field_differs(name: str, wanted: Any, live: Any) -> bool:
+    if name in WHOLE:
+        return bool(wanted != live)
     if name == "resources":
         return differs(normalize_quantities(wanted), normalize_quantities(live))
     # The API server does not store empty text and empty lists.

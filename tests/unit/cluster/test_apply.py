@@ -28,6 +28,7 @@ from tests.fakes.api import FakeClient
         pytest.param({"a": 1}, None, True, id="no object at all"),
         pytest.param({"a": False}, {}, True, id="false is not the same as absent"),
         pytest.param({"a": (1, 2)}, {"a": [1, 2]}, False, id="tuple and list"),
+        pytest.param({"selector": {"a": "1"}}, {"selector": {"a": "1", "b": "2"}}, True, id="selectors are one value"),
         pytest.param({"a": ""}, {}, False, id="the API server drops empty text"),
         pytest.param({"a": []}, {}, False, id="and empty lists"),
         pytest.param(
