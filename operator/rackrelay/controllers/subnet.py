@@ -1,5 +1,6 @@
 """One Subnet: what its name answers, the settings of its machines, and what is wrong with it."""
 
+from fractions import Fraction
 from typing import Any
 
 from rackrelay import names
@@ -12,8 +13,9 @@ from rackrelay.model.condition import Condition
 from rackrelay.model.reference import duplicates, overlapping, resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
+from rackrelay.zone.balance import Shares, percent, rack_shares, uneven_hint
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import Answer
+from rackrelay.zone.records import Answer, Member
 
 
 async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
@@ -37,17 +39,20 @@ async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
         # The zone enqueues its Subnets when it has been decided; until then the status stays as it is.
         return
     answer = state.answers[subnet.cidr]
-    conditions = [*_readiness(context, subnet, answer), *_health(answer), *_overlap(subnet, everything)]
+    conditions = [
+        *_readiness(context, subnet, answer),
+        *_health(answer),
+        *_balance(subnet, answer),
+        *_overlap(subnet, everything),
+    ]
     await _write(context, subnet, status_fields(subnet, region, answer), conditions)
 
 
 def status_fields(subnet: Subnet, region: RegionController, answer: Answer) -> dict[str, Any]:
     """What the name answers, its racks, and what machines of the subnet should be configured with."""
     addresses = [str(a) for a in answer.addresses]
-    racks = [
-        {"name": m.name, "addresses": [str(a) for a in m.addresses], "tier": m.judgement.tier.word}
-        for m in answer.members
-    ]
+    shares = _shares(subnet, answer)
+    racks = [_rack_fields(member, shares) for member in answer.members]
     dns_name = {"dnsName": names.subnet_dns_name(subnet.cidr, region.domain)} if subnet.managed else {}
     return {
         **dns_name,
@@ -101,6 +106,33 @@ def _health(answer: Answer) -> list[Condition]:
     if bad:
         return [Condition(condition.RACKS_HEALTHY, False, "Degraded", listed, alarming=True)]
     return [Condition(condition.RACKS_HEALTHY, True, "AllHealthy", f"{len(answer.members)} racks are healthy")]
+
+
+def _rack_fields(member: Member, shares: Shares) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "name": member.name,
+        "addresses": [str(a) for a in member.addresses],
+        "tier": member.judgement.tier.word,
+    }
+    if shares:
+        fields["sharePercent"] = percent(shares.get(member.name, Fraction(0)))
+    return fields
+
+
+def _shares(subnet: Subnet, answer: Answer) -> Shares:
+    """Shares of the racks; empty where there is nothing to share, or machines are given addresses and not the name."""
+    shares = rack_shares(subnet.cidr, answer) if subnet.machines_use_names else {}
+    return shares if len(shares) > 1 else {}
+
+
+def _balance(subnet: Subnet, answer: Answer) -> list[Condition]:
+    shares = _shares(subnet, answer)
+    if not shares:
+        return []
+    if hint := uneven_hint(subnet.cidr, answer, shares):
+        return [Condition(condition.BALANCED, False, "Uneven", hint)]
+    message = f"the busiest rack gets {percent(max(shares.values()))}% of the machines, of {len(shares)} racks"
+    return [Condition(condition.BALANCED, True, "Even", message)]
 
 
 def _overlap(subnet: Subnet, everything: list[Subnet]) -> list[Condition]:

@@ -11,6 +11,7 @@ ZONE_PUBLISHED = "ZonePublished"
 RACKS_HEALTHY = "RacksHealthy"
 CONFIG_APPLIED = "ConfigApplied"
 OVERLAP = "Overlapping"
+BALANCED = "Balanced"
 
 MAX_MESSAGE = 1024
 

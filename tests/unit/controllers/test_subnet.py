@@ -8,6 +8,7 @@ import pytest
 from rackrelay.cluster.client import REGION, SUBNET
 from rackrelay.controllers.context import ZoneState
 from rackrelay.controllers.subnet import client_settings, reconcile_subnet, status_fields
+from rackrelay.model.subnet import Subnet
 from rackrelay.zone.evidence import Judgement, Tier
 from rackrelay.zone.records import Answer, Member, RackView, answer_subnets
 from tests import gen
@@ -78,6 +79,30 @@ def test_status_lists_racks_with_their_tier() -> None:
     assert fields["racks"] == [{"name": "rack1", "addresses": ["10.10.0.2"], "tier": "Unreachable"}]
 
 
+def shares_shown(subnet: Subnet, *racks: RackView) -> list[int | None]:
+    """`sharePercent` of each rack in the status."""
+    answer = answer_subnets([subnet], racks)[subnet.cidr]
+    return [rack.get("sharePercent") for rack in status_fields(subnet, gen.region(), answer)["racks"]]
+
+
+def test_status_shows_the_share_of_each_rack() -> None:
+    racks = [gen.view("a", "10.10.0.10"), gen.view("b", "10.10.0.40"), gen.view("c", "10.10.0.200")]
+    dead = gen.view("d", "10.10.0.41", tier=Tier.UNREACHABLE)
+    assert shares_shown(V4, *racks, dead) == [25, 25, 50, 0]
+
+
+@pytest.mark.parametrize("changes", [{"managed": False}, {"allow_dns": False}, {"dns_servers": ("192.0.2.53",)}])
+def test_no_shares_where_machines_do_not_look_the_name_up(changes: dict[str, Any]) -> None:
+    racks = [gen.view("a", "10.10.0.2"), gen.view("b", "10.10.0.3")]
+    assert shares_shown(V4, *racks) == [50, 50]
+    assert shares_shown(gen.subnet("10.10.0.0/24", **changes), *racks) == [None, None]
+
+
+def test_no_shares_where_the_name_has_one_rack() -> None:
+    assert shares_shown(V4, gen.view("a", "10.10.0.2", "10.10.0.3")) == [None]
+    assert shares_shown(V4, gen.view("a", "10.10.0.2"), gen.view("b", "10.10.0.3", tier=Tier.UNREACHABLE)) == [None] * 2
+
+
 def test_unmanaged_subnet_has_no_name() -> None:
     assert "dnsName" not in status_fields(gen.subnet("10.10.0.0/24", managed=False), gen.region(), Answer())
 
@@ -135,7 +160,7 @@ async def test_status_waits_for_the_zone(site: Site) -> None:
     [
         pytest.param(
             [gen.view("a", "10.10.0.2"), gen.view("b", "10.10.0.3")],
-            {"Ready": ("True", "Applied"), "RacksHealthy": ("True", "AllHealthy")},
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("True", "AllHealthy"), "Balanced": ("True", "Even")},
             id="all well",
         ),
         pytest.param(
@@ -147,6 +172,11 @@ async def test_status_waits_for_the_zone(site: Site) -> None:
             [gen.view("a", "10.10.0.2", tier=Tier.UNREACHABLE)],
             {"Ready": ("True", "Applied"), "RacksHealthy": ("False", "FailOpen")},
             id="fail open is never silent",
+        ),
+        pytest.param(
+            [gen.view(f"rack{i}", f"10.10.0.{i}") for i in (10, 20, 40, 200)],
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("True", "AllHealthy"), "Balanced": ("False", "Uneven")},
+            id="racks whose addresses pin machines do not change Ready",
         ),
         pytest.param(
             [gen.view("a", "192.0.2.2")],
