@@ -1,0 +1,25 @@
+"""All benches, in the order in which they run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.bench import failover, footprint, install
+from tests.bench.result import Result
+from tests.bench.workshop import Workshop
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One bench; `needs` tells a person what it brings up."""
+
+    name: str
+    needs: str
+    about: str
+    run: Callable[[Workshop], Sequence[Result]]
+
+
+BENCHES = (
+    Bench("failover", "lab", "power cut of a rack until no rack's answer has it any more", failover.run),
+    Bench("footprint", "lab", "memory of operator and agents, processor time of an idle operator", footprint.run),
+    Bench("install", "lab", "helm install to the first machine served", install.run),
+)
