@@ -89,7 +89,7 @@ class Lease:
                 await asyncio.sleep(self._patience_s())
 
     async def keep(self) -> None:
-        """Renew for as long as we lead; returns when we no longer do, be it that this process was stopped for a while."""
+        """Renew for as long as we lead; returns when we do not, perhaps because this process was stopped a while."""
         while self.leads:
             await asyncio.sleep(max(self.timing.retry_s, self.timing.renew_s - self._age()))
             left_s = self.timing.deadline_s - self._age()

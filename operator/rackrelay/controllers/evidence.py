@@ -88,6 +88,11 @@ class EvidenceBook:
         if sighting is not None:
             sighting.serial, sighting.behind_since = serial, None
 
+    def forget_lag(self) -> None:
+        """Since when servers lag is measured by what this operator published, which no longer counts."""
+        for sighting in self._sightings.values():
+            sighting.behind_since = None
+
     def remember(self, namespace: str, node: str, addresses: Iterable[Address]) -> None:
         """Addresses that a rack had before this operator started, used until its agent has been asked."""
         merged = dict.fromkeys((*self._remembered.get((namespace, node), ()), *addresses))

@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from rackrelay.errors import NotReady, RackrelayError
+from rackrelay.errors import NotLeading, NotReady, RackrelayError
 
 FIRST_DELAY_S = 0.2
 MAX_DELAY_S = 30.0
@@ -78,7 +78,7 @@ class Queue:
             self._failures.pop(key, None)
         except RackrelayError as error:
             delay_s = self._retry(key)
-            level = logging.DEBUG if isinstance(error, NotReady) else logging.WARNING
+            level = logging.DEBUG if isinstance(error, (NotLeading, NotReady)) else logging.WARNING
             logger.log(level, "%s: %s; again in %.1f s", key, error, delay_s)
         except Exception:
             delay_s = self._retry(key)

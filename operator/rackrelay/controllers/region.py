@@ -52,12 +52,24 @@ async def ensure_keys(context: Context, region: RegionController) -> None:
     tsig_secret = base64.b64encode(secrets.token_bytes(32)).decode()
     await _ensure_secret(context, build_tsig_secret(namespace, name, tsig_secret))
     await _ensure_secret(context, build_agent_secret(namespace, name, secrets.token_urlsafe(32)))
-    tsig = await _read_secret(context, namespace, names.tsig_secret(name))
-    agent = await _read_secret(context, namespace, names.agent_secret(name))
+    if not await learn_keys(context, region):
+        raise ClusterError(f"a Secret of region {namespace}/{name} vanished while it was made")
+
+
+async def learn_keys(context: Context, region: RegionController) -> bool:
+    """Whether the region's Secrets exist; they have been read then."""
+    namespace, name = region.meta.key
+    tsig = await context.client.get(SECRET, namespace, names.tsig_secret(name))
+    agent = await context.client.get(SECRET, namespace, names.agent_secret(name))
+    if tsig is None or agent is None:
+        return False
+    tsig_data, agent_data = _decode(tsig), _decode(agent)
     context.keys[region.meta.key] = RegionKeys(
-        TsigKey(tsig[names.KEY_TSIG_NAME].decode(), tsig[names.KEY_TSIG_SECRET].decode()), agent[names.KEY_AGENT]
+        TsigKey(tsig_data[names.KEY_TSIG_NAME].decode(), tsig_data[names.KEY_TSIG_SECRET].decode()),
+        agent_data[names.KEY_AGENT],
     )
     context.queue.add(Key("zone", *region.meta.key))
+    return True
 
 
 async def refresh_volumes(context: Context, pods: list[Pod], config_hash: str) -> None:
@@ -74,11 +86,8 @@ async def _ensure_secret(context: Context, manifest: dict[str, Any]) -> None:
         await context.client.create(SECRET, manifest)
 
 
-async def _read_secret(context: Context, namespace: str, name: str) -> Mapping[str, bytes]:
-    live = await context.client.get(SECRET, namespace, name)
-    if live is None:
-        raise ClusterError(f"Secret {namespace}/{name} vanished while it was made")
-    return {key: base64.b64decode(value) for key, value in live.get("data", {}).items()}
+def _decode(secret: Mapping[str, Any]) -> Mapping[str, bytes]:
+    return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()}
 
 
 def _status_fields(

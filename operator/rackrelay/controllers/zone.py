@@ -43,7 +43,11 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     rrsets = build_rrsets(answers, [s.cidr for s in subnets if s.managed])
     wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers))
     if wanted != published:
-        await _write(context, region, wanted, version)
+        try:
+            await _write(context, region, wanted, version)
+        except Conflict:
+            await reread(context, region)
+            raise
     outcomes = await bring_to(context, (published, wanted), servers, keys.tsig)
     _remember(context, region, ZoneState(wanted, answers, outcomes))
 
@@ -80,6 +84,16 @@ def read_published(context: Context, region: RegionController) -> tuple[Zone | N
     return parse_zone_text(text, region.domain), live["metadata"]["resourceVersion"]
 
 
+async def reread(context: Context, region: RegionController) -> None:
+    """Have the ConfigMap in the cache as it is now: after a conflict the watch may not have brought it yet."""
+    key = (region.meta.namespace, names.zone_config(region.meta.name))
+    live = await context.client.get(CONFIG_MAP, *key)
+    if live is None:
+        context.cache.remove(CONFIG_MAP, key)
+    else:
+        context.cache.upsert(CONFIG_MAP, live)
+
+
 def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:
     """Whether every server has been asked since the operator started: before that nothing may be withdrawn."""
     if region.meta.key in context.zones:
@@ -98,13 +112,14 @@ async def bring_to(
 ) -> dict[NameServer, Outcome]:
     """The outcome at each server: one UPDATE to all at the old version, then repair of those that have another."""
     old, wanted = versions
+    fence = context.client.fence
     outcomes = {s: Outcome.UPDATED for s in servers if context.book.serial(s) == wanted.serial}
     if old is not None and old.serial < wanted.serial:
-        outcomes |= await send_update(plan_change(old, wanted), key, [s for s in servers if s not in outcomes])
+        outcomes |= await send_update(plan_change(old, wanted), key, [s for s in servers if s not in outcomes], fence)
     rest = [s for s in servers if outcomes.get(s) is not Outcome.UPDATED]
     lagging = [s for s in rest if context.book.serial(s) is not None]
     outcomes |= dict.fromkeys((s for s in rest if s not in lagging), Outcome.UNREACHABLE)
-    repaired = await asyncio.gather(*(repair(s, wanted, key) for s in lagging))
+    repaired = await asyncio.gather(*(repair(s, wanted, key, fence) for s in lagging))
     outcomes |= dict(zip(lagging, repaired, strict=True))
     for server, outcome in outcomes.items():
         if outcome is Outcome.UPDATED:

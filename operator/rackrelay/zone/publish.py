@@ -4,7 +4,7 @@ RFC 2136 (UPDATE), RFC 8945 (TSIG), RFC 5936 (AXFR). One message is signed once 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -29,6 +29,9 @@ MAX_UDP_BYTES = 1232
 TIMEOUT_S = 0.4
 ATTEMPTS = 3
 TRANSFER_TIMEOUT_S = 3.0
+
+# Asked right before each UPDATE is sent; raises when another operator leads.
+Fence = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,17 @@ def sign_update(change: Change, key: Key) -> SignedUpdate:
     return SignedUpdate(wire, message.mac or b"")
 
 
-async def send_update(change: Change, key: Key, servers: Iterable[NameServer]) -> dict[NameServer, Outcome]:
+async def send_update(
+    change: Change, key: Key, servers: Iterable[NameServer], fence: Fence = bool
+) -> dict[NameServer, Outcome]:
     """The outcome at each server; takes as long as the slowest, at most about a second."""
     update = sign_update(change, key)
     targets = list(servers)
-    outcomes = await asyncio.gather(*(_send(update, key, server) for server in targets))
+    outcomes = await asyncio.gather(*(_send(update, key, server, fence) for server in targets))
     return dict(zip(targets, outcomes, strict=True))
 
 
-async def repair(server: NameServer, wanted: Zone, key: Key) -> Outcome:
+async def repair(server: NameServer, wanted: Zone, key: Key, fence: Fence = bool) -> Outcome:
     """Bring one server that serves another version to `wanted`, from what it really has.
 
     DIFFERS when it is ahead: the zone needs a greater serial first, which the next probe will ask for.
@@ -99,7 +104,7 @@ async def repair(server: NameServer, wanted: Zone, key: Key) -> Outcome:
     if served.serial >= wanted.serial:
         return Outcome.DIFFERS
     # The prerequisite names the SOA that the server holds, whose timers may be another release's.
-    outcomes = await send_update(plan_change(served, wanted), key, [server])
+    outcomes = await send_update(plan_change(served, wanted), key, [server], fence)
     return outcomes[server]
 
 
@@ -118,9 +123,10 @@ async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
     return zone_of(zone, domain)
 
 
-async def _send(update: SignedUpdate, key: Key, server: NameServer) -> Outcome:
+async def _send(update: SignedUpdate, key: Key, server: NameServer, fence: Fence) -> Outcome:
     over_tcp = len(update.wire) > MAX_UDP_BYTES
     for _attempt in range(ATTEMPTS):
+        fence()
         try:
             answer = await (_ask_tcp if over_tcp else _ask_udp)(update.wire, server)
             return _outcome(answer, update, key)
