@@ -74,7 +74,7 @@ def test_shares_of_a_large_network_add_up_to_1(numbers: list[int]) -> None:
     [
         pytest.param("10.10.0.0/24", {"10.10.0.2": "1/2", "10.10.0.3": "1/2"}, id="side by side"),
         pytest.param(
-            "10.10.0.0/24", {"10.10.0.10": "1/4", "10.10.0.40": "1/4", "10.10.0.200": "1/2"}, id="every machine pinned"
+            "10.10.0.0/24", {"10.10.0.10": "1/4", "10.10.0.40": "1/4", "10.10.0.200": "1/2"}, id="most machines pinned"
         ),
         pytest.param("10.10.0.0/24", {"10.10.0.10": "1/2", "10.10.0.200": "1/2"}, id="pinned, and yet even"),
         pytest.param("10.10.0.5/32", {"10.10.0.5": "1"}, id="a network of one"),
