@@ -31,9 +31,11 @@ def install(lab: Lab, *more: str) -> None:
 
 
 def apply_example(lab: Lab) -> None:
-    """The example's resources are in the cluster, with rack4 not yet a rack."""
+    """The example's resources are in the cluster as they are written, with rack4 not yet a rack."""
     lab.kubectl("label", "node", "rack4", "rackrelay.dev/role-")
     lab.kubectl("apply", "-n", NAMESPACE, "-f", str(EXAMPLE))
+    # `apply` leaves alone what a person set by another way before.
+    lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", '{"spec":{"drainedNodes":null}}')
 
 
 def wait_ready(report: Report, patience_s: float = 180) -> None:

@@ -39,6 +39,19 @@ class Record:
     history: list[Zone] = field(default_factory=list)
 
 
+def bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on the same port; with port 0 on one that is free for both."""
+    while True:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind((address, port))
+        try:
+            return udp, socket.create_server(udp.getsockname())
+        except OSError:
+            udp.close()
+            if port:
+                raise
+
+
 class FakeNameServer:
     """Serves one zone by UDP and TCP until it is closed.
 
@@ -59,10 +72,8 @@ class FakeNameServer:
     def start(self) -> "FakeNameServer":
         """It answers when this returns."""
         self._stop.clear()
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind((self.address, self.port))
+        udp, tcp = bind_pair(self.address, self.port)
         self.port = udp.getsockname()[1]
-        tcp = socket.create_server((self.address, self.port))
         for loop, sock in ((self._serve_udp, udp), (self._serve_tcp, tcp)):
             sock.settimeout(POLL_S)
             self._threads.append(threading.Thread(target=loop, args=(sock,), daemon=True))

@@ -19,11 +19,12 @@ from rackrelay.model.reference import belongs_to, duplicates
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.settings import Settings
-from rackrelay.zone.evidence import Evidence, judge
+from rackrelay.zone.evidence import Evidence, Judgement, judge
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome
 from rackrelay.zone.records import Answer, RackView
+from rackrelay.zone.steadiness import observe, temper
 
 RegionKey = tuple[str, str]
 
@@ -117,12 +118,28 @@ class Context:
         return [self._view(rack, node, pods.get(node.name)) for node in self.nodes_of(rack)]
 
     def _view(self, rack: RackController, node: Node, pod: Pod | None) -> RackView:
+        judgement = self.judge(rack, node, pod)
+        sighting = self.book.find(rack.meta.namespace, node.name)
+        if sighting is not None:
+            judgement = temper(sighting.steadiness, judgement, self.now())
+        return RackView(node.name, self.book.addresses(rack, node.name), judgement)
+
+    def judge(self, rack: RackController, node: Node, pod: Pod | None) -> Judgement:
+        """The tier of one rack as it looks at this moment, whatever its past."""
         sighting = self.book.find(rack.meta.namespace, node.name)
         asked = node.drained or node.name in rack.drained_nodes
         leaving = pod is not None and pod.deleting
         evidence = sighting.evidence(asked, leaving) if sighting and pod else Evidence(misses=0)
-        judgement = judge(evidence, self.now(), self.settings.probe_misses)
-        return RackView(node.name, self.book.addresses(rack, node.name), judgement)
+        return judge(evidence, self.now(), self.settings.probe_misses)
+
+    def note_steadiness(self, rack: RackController) -> None:
+        """Add the judgement of this moment to each rack's past."""
+        pods, now = self.rack_pods(rack), self.now()
+        for node in self.nodes_of(rack):
+            sighting = self.book.find(rack.meta.namespace, node.name)
+            if sighting is not None:
+                judged = self.judge(rack, node, pods.get(node.name))
+                sighting.steadiness = observe(sighting.steadiness, judged, now)
 
     def servers_of(self, region: RegionController) -> list[NameServer]:
         """The name servers that should serve a region's zone: its own pods and its racks."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from rackrelay.model.observed import Address, AgentStatus, NameServer
 from rackrelay.model.rack import RackController
-from rackrelay.zone.evidence import Evidence
+from rackrelay.names import PORT_DNS
+from rackrelay.zone.evidence import Evidence, lost_together
+from rackrelay.zone.steadiness import Steadiness
 
 ServerKey = tuple[str, str]
 
@@ -24,6 +26,9 @@ class Sighting:
     status: AgentStatus | None = None
     status_at: float | None = None
     status_misses: int = 0
+    silent_since: float | None = None
+    lost_together: bool = False
+    steadiness: Steadiness = field(default_factory=Steadiness)
 
     def is_asked(self, misses_allowed: int) -> bool:
         """Whether its DNS and its agent have each answered, or have been silent as often as is allowed."""
@@ -39,6 +44,7 @@ class Sighting:
             behind_since=self.behind_since,
             status=self.status,
             status_at=self.status_at,
+            lost_together=self.lost_together,
             drained=drained,
             leaving=leaving,
         )
@@ -63,6 +69,18 @@ class EvidenceBook:
             kept[key] = known
         self._sightings = kept
         return list(kept.values())
+
+    def note_silence(self, now: float) -> None:
+        """Note since when servers have been silent, and which racks of a namespace fell silent together."""
+        crowds: dict[str, dict[str, float | None]] = {}
+        for (namespace, name), sighting in self._sightings.items():
+            silent = sighting.answered_at is not None and sighting.misses >= self.misses_allowed
+            sighting.silent_since = (sighting.silent_since or now) if silent else None
+            if sighting.server.port == PORT_DNS:
+                crowds.setdefault(namespace, {})[name] = sighting.silent_since
+        together = {(namespace, name) for namespace, crowd in crowds.items() for name in lost_together(crowd)}
+        for key, sighting in self._sightings.items():
+            sighting.lost_together = key in together
 
     def find(self, namespace: str, name: str) -> Sighting | None:
         """What was seen of one server."""

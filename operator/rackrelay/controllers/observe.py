@@ -36,6 +36,7 @@ async def probe_forever(context: Context) -> None:
             await asyncio.sleep(0)
             late = context.now() - due > LATE_FACTOR * interval
             _probe_all(context, prober, count_misses=not late)
+            _note_pasts(context)
             before = _enqueue_changes(context, before, tick)
             tick += 1
             due = max(due + interval, context.now())
@@ -72,6 +73,13 @@ def _probe_all(context: Context, prober: Prober, count_misses: bool) -> None:
         sighting.waiting = True
         server = sighting.server
         prober.ask(Question(server, questions[(server.namespace, server.name)]))
+
+
+def _note_pasts(context: Context) -> None:
+    context.book.note_silence(context.now())
+    for region in _regions(context):
+        for rack in context.racks_of(region):
+            context.note_steadiness(rack)
 
 
 def _enqueue_changes(context: Context, before: Judgements, tick: int) -> Judgements:

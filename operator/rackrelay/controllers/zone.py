@@ -110,21 +110,29 @@ def view_racks(context: Context, region: RegionController) -> list[RackView]:
 async def bring_to(
     context: Context, versions: tuple[Zone | None, Zone], servers: Sequence[NameServer], key: TsigKey
 ) -> dict[NameServer, Outcome]:
-    """The outcome at each server: one UPDATE to all at the old version, then repair of those that have another."""
+    """The outcome at each server: one UPDATE to all at the old version, then repair of those that have another.
+
+    Servers out of reach are not waited for: they are repaired once a probe finds them again.
+    """
     old, wanted = versions
     fence = context.client.fence
-    outcomes = {s: Outcome.UPDATED for s in servers if context.book.serial(s) == wanted.serial}
+    outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE)
+    reachable = [s for s in servers if context.book.serial(s) is not None]
+    outcomes |= {s: Outcome.UPDATED for s in reachable if context.book.serial(s) == wanted.serial}
     if old is not None and old.serial < wanted.serial:
-        outcomes |= await send_update(plan_change(old, wanted), key, [s for s in servers if s not in outcomes], fence)
-    rest = [s for s in servers if outcomes.get(s) is not Outcome.UPDATED]
-    lagging = [s for s in rest if context.book.serial(s) is not None]
-    outcomes |= dict.fromkeys((s for s in rest if s not in lagging), Outcome.UNREACHABLE)
+        current = [s for s in reachable if context.book.serial(s) == old.serial]
+        outcomes |= await send_update(plan_change(old, wanted), key, current, fence)
+    lagging = [s for s in reachable if outcomes[s] is Outcome.DIFFERS or context.book.serial(s) not in _known(versions)]
     repaired = await asyncio.gather(*(repair(s, wanted, key, fence) for s in lagging))
     outcomes |= dict(zip(lagging, repaired, strict=True))
     for server, outcome in outcomes.items():
         if outcome is Outcome.UPDATED:
             context.book.updated(server, wanted.serial)
     return outcomes
+
+
+def _known(versions: tuple[Zone | None, Zone]) -> set[int]:
+    return {version.serial for version in versions if version is not None}
 
 
 async def _write(context: Context, region: RegionController, zone: Zone, version: str | None) -> None:

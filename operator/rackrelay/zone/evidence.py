@@ -3,7 +3,7 @@
 Pure: the time is an argument. `records` takes the tiers from here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -11,6 +11,8 @@ from rackrelay.model.observed import AgentStatus
 
 SERIAL_LAG_S = 1.0
 STATUS_STALE_S = 5.0
+CROWD_WINDOW_S = 1.0
+MIN_CROWD = 3
 
 
 class Tier(IntEnum):
@@ -32,6 +34,8 @@ class Evidence:
     """What was seen of one rack. Times are monotonic seconds; None means never.
 
     `misses`: SOA probes in a row without an answer. `behind_since`: since when its DNS answers an old serial.
+    `heard`: whether a region replica has its heartbeat; None when no replica in reach can tell.
+    `lost_together`: it went silent in the same second as most other racks.
     """
 
     misses: int
@@ -39,6 +43,8 @@ class Evidence:
     behind_since: float | None = None
     status: AgentStatus | None = None
     status_at: float | None = None
+    heard: bool | None = None
+    lost_together: bool = False
     drained: bool = False
     leaving: bool = False
 
@@ -66,12 +72,19 @@ def judge(evidence: Evidence, now: float, misses_allowed: int) -> Judgement:
 
 
 def _unreachable(evidence: Evidence, misses_allowed: int) -> Judgement | None:
-    if evidence.answered_at is not None and evidence.misses < misses_allowed:
+    answers = evidence.answered_at is not None and evidence.misses < misses_allowed
+    if answers or evidence.heard:
         return None
+    if evidence.lost_together and evidence.heard is None:
+        return Judgement(
+            Tier.DEGRADED,
+            "Unconfirmed",
+            "most racks went silent in the same second and no region can tell more: likely the operator's own network",
+        )
     return Judgement(
         Tier.UNREACHABLE,
         "NoAnswer",
-        "its DNS does not answer the operator; check the node's power and network",
+        "its DNS does not answer the operator and no region hears it; check the node's power and network",
     )
 
 
@@ -117,3 +130,19 @@ _DEGRADING: tuple[Callable[[Evidence, float], Reason], ...] = (
     _no_region,
     _old_zone,
 )
+
+
+def lost_together(silent_since: Mapping[str, float | None]) -> frozenset[str]:
+    """The racks that went silent within a second of each other and are more than half of all, three at least in all.
+
+    That many at once is more likely a fault of whoever looks. `silent_since`: rack -> monotonic seconds, None while
+    it answers.
+    """
+    if len(silent_since) < MIN_CROWD:
+        return frozenset()
+    moments = sorted((moment, name) for name, moment in silent_since.items() if moment is not None)
+    for first, (begin, _) in enumerate(moments):
+        group = [name for moment, name in moments[first:] if moment - begin <= CROWD_WINDOW_S]
+        if 2 * len(group) > len(silent_since):
+            return frozenset(group)
+    return frozenset()

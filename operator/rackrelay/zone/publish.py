@@ -26,7 +26,7 @@ from rackrelay.zone.plan import Change, Zone, plan_change, zone_of
 
 # Larger messages would be fragmented on the way; TCP carries them whole.
 MAX_UDP_BYTES = 1232
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.2
 ATTEMPTS = 3
 TRANSFER_TIMEOUT_S = 3.0
 
@@ -177,7 +177,7 @@ async def _ask_udp(wire: bytes, server: NameServer) -> bytes:
 
 
 async def _ask_tcp(wire: bytes, server: NameServer) -> bytes:
-    async with asyncio.timeout(2 * TIMEOUT_S):
+    async with asyncio.timeout(5 * TIMEOUT_S):
         reader, writer = await asyncio.open_connection(server.address, server.port)
         try:
             writer.write(len(wire).to_bytes(2, "big") + wire)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rackrelay.zone.evidence import SERIAL_LAG_S, STATUS_STALE_S, Evidence, Judgement, Tier, judge
+from rackrelay.zone.evidence import SERIAL_LAG_S, STATUS_STALE_S, Evidence, Judgement, Tier, judge, lost_together
 from tests import gen
 
 NOW, MISSES = 100.0, 3
@@ -88,3 +88,32 @@ def test_failing_daemons_are_named_with_their_words() -> None:
 def test_tiers_are_ordered_best_first() -> None:
     assert sorted(Tier) == [Tier.HEALTHY, Tier.DEGRADED, Tier.DRAINED, Tier.UNREACHABLE]
     assert Tier.UNREACHABLE.word == "Unreachable"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "tier"),
+    [
+        pytest.param({"heard": True}, Tier.HEALTHY, id="a region hears it"),
+        pytest.param({"heard": False}, Tier.UNREACHABLE, id="no region hears it"),
+        pytest.param({"heard": None}, Tier.UNREACHABLE, id="no region can tell"),
+        pytest.param({"heard": None, "lost_together": True}, Tier.DEGRADED, id="one of many, nobody else can tell"),
+        pytest.param({"heard": False, "lost_together": True}, Tier.UNREACHABLE, id="one of many, a region agrees"),
+    ],
+)
+def test_second_vantage_point(evidence: dict[str, bool | None], tier: Tier) -> None:
+    assert judge(gen.evidence(misses=9, **evidence), NOW, MISSES).tier is tier
+
+
+@pytest.mark.parametrize(
+    ("silent_since", "together"),
+    [
+        pytest.param({"a": 1.0, "b": 1.5, "c": None}, {"a", "b"}, id="two of three"),
+        pytest.param({"a": 1.0, "b": 9.0, "c": None}, set(), id="not in the same second"),
+        pytest.param({"a": 1.0, "b": 1.5, "c": None, "d": None}, set(), id="half is not most"),
+        pytest.param({"a": 1.0, "b": 1.0}, set(), id="two racks are no crowd"),
+        pytest.param({"a": 1.0, "b": 1.2, "c": 1.4, "d": 50.0}, {"a", "b", "c"}, id="a later one is on its own"),
+        pytest.param({}, set(), id="no racks"),
+    ],
+)
+def test_lost_together(silent_since: dict[str, float | None], together: set[str]) -> None:
+    assert lost_together(silent_since) == together
