@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
-from typing import Any
 
 import aiohttp
 import kopf
@@ -12,17 +12,18 @@ import kopf
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Client, Kind
 from rackrelay.cluster.endpoint import find_endpoint
+from rackrelay.cluster.lease import Alone, Lease
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.evidence import EvidenceBook
+from rackrelay.controllers.leadership import Election, lead_forever, learn_keys_forever
 from rackrelay.controllers.observe import poll_forever, probe_forever
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.resync import fill_cache, resync_forever
 from rackrelay.errors import RackrelayError
 from rackrelay.handlers import build_registry, build_settings
+from rackrelay.health import serve_health
 from rackrelay.settings import Settings, parse_settings
-
-WORKERS = 4
 
 logger = logging.getLogger("rackrelay")
 
@@ -30,24 +31,37 @@ logger = logging.getLogger("rackrelay")
 async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. A part that fails for good ends the process: the kubelet starts it anew."""
     endpoint = await find_endpoint()
-    client = Client.connect(endpoint)
+    unfenced = Client.connect(endpoint)
+    election: Election = Alone()
+    if settings.lease_namespace:
+        election = Lease(unfenced, settings.lease_namespace, settings.lease_name)
+    client = Client.connect(endpoint, election.fence)
     async with aiohttp.ClientSession() as agents:
         context = _build_context(settings, client, agents)
         bursts: asyncio.Queue[Kind] = asyncio.Queue()
-        stop = asyncio.Event()
-        tasks = [
-            asyncio.create_task(_work(context, bursts), name="work"),
-            asyncio.create_task(_watch(context, build_registry(context, endpoint, bursts), stop), name="watch"),
-            asyncio.create_task(stop.wait(), name="stop"),
+        full, started, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        registry = build_registry(context, endpoint, bursts)
+        work = asyncio.create_task(_work(context, election, bursts, full), name="work")
+        others = [
+            asyncio.create_task(_watch(context, registry, started, stop), name="watch"),
+            asyncio.create_task(serve_health(settings.health_port, full.is_set), name="health"),
+            asyncio.create_task(_wait_for_signal(started, stop), name="stop"),
         ]
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([work, *others], return_when=asyncio.FIRST_COMPLETED)
+        # Work first: it gives the Lease back, which another operator waits for, while kopf takes its time.
+        await _cancel(work)
         stop.set()
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await _cancel(*others)
         await client.close()
+        await unfenced.close()
         for task in done:
             task.result()
+
+
+async def _cancel(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _build_context(settings: Settings, client: Client, agents: aiohttp.ClientSession) -> Context:
@@ -65,31 +79,37 @@ def _build_context(settings: Settings, client: Client, agents: aiohttp.ClientSes
     return context
 
 
-async def _work(context: Context, bursts: "asyncio.Queue[Kind]") -> None:
+async def _work(context: Context, election: Election, bursts: "asyncio.Queue[Kind]", full: asyncio.Event) -> None:
     await fill_cache(context)
-    logger.info("everything has been read once; reconciling")
+    full.set()
+    logger.info("everything has been read once")
     async with asyncio.TaskGroup() as group:
         group.create_task(resync_forever(context, bursts))
         group.create_task(probe_forever(context))
         group.create_task(poll_forever(context))
-        for _ in range(WORKERS):
-            group.create_task(context.queue.work())
+        group.create_task(learn_keys_forever(context))
+        group.create_task(lead_forever(context, election))
 
 
-async def _watch(context: Context, registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
-    @kopf.on.cleanup(registry=registry)
-    async def on_cleanup(**_: Any) -> None:
-        # Signals reach kopf alone, which then waits 5 s for tasks that it did not start itself.
-        stop.set()
-
+async def _watch(
+    context: Context, registry: kopf.OperatorRegistry, started: asyncio.Event, stop: asyncio.Event
+) -> None:
     await kopf.operator(
         registry=registry,
         settings=build_settings(),
         standalone=True,
         namespaces=context.settings.region_namespaces,
-        liveness_endpoint=f"http://0.0.0.0:{context.settings.health_port}/healthz",
+        ready_flag=started,
         stop_flag=stop,
     )
+
+
+async def _wait_for_signal(started: asyncio.Event, stop: asyncio.Event) -> None:
+    # kopf takes the signals for itself when it starts, and would wait 5 s for tasks that are not its own.
+    await started.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 class OutageFilter(logging.Filter):

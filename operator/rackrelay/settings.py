@@ -10,13 +10,18 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True)
 class Settings:
-    """The operator's own settings; what users decide per region is in the custom resources."""
+    """The operator's own settings; what users decide per region is in the custom resources.
+
+    `lease_namespace`: where the replicas' Lease is; empty for an operator that runs alone, outside of a cluster say.
+    """
 
     dataplane_image: str
     region_namespaces: tuple[str, ...]
     dataplane_pull_policy: str = "IfNotPresent"
     log_level: str = "INFO"
     health_port: int = 8080
+    lease_namespace: str = ""
+    lease_name: str = "rackrelay"
     probe_interval_s: float = 0.25
     probe_misses: int = 3
     status_interval_s: float = 1.0
@@ -41,6 +46,8 @@ def parse_settings(environ: Mapping[str, str]) -> Settings:
         dataplane_pull_policy=environ.get("DATAPLANE_PULL_POLICY", "IfNotPresent"),
         log_level=_level(environ.get("LOG_LEVEL", "INFO")),
         health_port=_port("HEALTH_PORT", environ.get("HEALTH_PORT", "8080")),
+        lease_namespace=environ.get("LEASE_NAMESPACE", ""),
+        lease_name=environ.get("LEASE_NAME", "rackrelay"),
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rackrelay.cluster.client import LEASE, Client, Manifest
+from rackrelay.cluster.client import LEASE, Client, Manifest, unfenced
 from rackrelay.errors import ClusterError, Conflict, NotLeading
 
 logger = logging.getLogger(__name__)
@@ -200,6 +200,27 @@ class Lease:
     def _patience_s(self) -> float:
         expires_in_s = self._expires_in_s()
         return min(self.timing.poll_s, expires_in_s) if expires_in_s > 0 else self.timing.poll_s
+
+
+@dataclass
+class Alone:
+    """The election of an operator that has no rival: it leads from the start to the end."""
+
+    identity: str = field(default_factory=own_identity)
+
+    def fence(self) -> float:
+        """It may write for ever."""
+        return unfenced()
+
+    async def acquire(self) -> None:
+        """At once."""
+
+    async def keep(self) -> None:
+        """For ever."""
+        await asyncio.Event().wait()
+
+    async def release(self) -> None:
+        """Nobody waits for it."""
 
 
 def _micro_time(moment: datetime) -> str:
