@@ -34,15 +34,16 @@ def operator_pods(lab: Lab) -> list[dict[str, Any]]:
 
 
 def restart_operator(report: Report) -> None:
-    """The operator's pod is another one and has begun to reconcile."""
+    """Its pods are others, and one of them leads."""
     lab = report.lab
     old = {p["metadata"]["uid"] for p in operator_pods(lab)}
     lab.kubectl("delete", "pod", "-n", product.OPERATOR_NAMESPACE, "--all", "--force", "--grace-period=0")
 
     def renewed() -> bool:
         pods = operator_pods(lab)
-        logs = lab.kubectl("logs", "-n", product.OPERATOR_NAMESPACE, "deploy/rackrelay", check=False)
-        return all(p["metadata"]["uid"] not in old for p in pods) and "reconciling" in logs
+        lease = lab.kubectl_json("get", "lease", "rackrelay", "-n", product.OPERATOR_NAMESPACE)
+        leader = lease["spec"].get("holderIdentity", "").rpartition("_")[0]
+        return leader in {p["metadata"]["name"] for p in pods if p["metadata"]["uid"] not in old}
 
     report.wait("the operator reconciles again", renewed, 60)
 

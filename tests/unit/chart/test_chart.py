@@ -70,6 +70,25 @@ def test_secrets_are_created_and_read_by_name_only(objects: list[Manifest]) -> N
     assert [rule["verbs"] for rule in rules] == [["get", "create"]]
 
 
+def test_leases_are_written_by_name_only(objects: list[Manifest]) -> None:
+    rules = [rule for role in find(objects, "Role") for rule in role["rules"] if "leases" in rule["resources"]]
+    assert [(rule.get("resourceNames"), rule["verbs"]) for rule in rules] == [
+        (None, ["create"]),
+        (["rackrelay"], ["get", "update"]),
+    ]
+
+
+def test_one_of_two_operators_stays_whatever_is_drained_or_upgraded(objects: list[Manifest]) -> None:
+    (deployment,), (budget,) = find(objects, "Deployment"), find(objects, "PodDisruptionBudget")
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["selector"] == deployment["spec"]["selector"]
+    (spread,) = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    assert spread["labelSelector"] == deployment["spec"]["selector"]
+
+
 def test_operator_understands_its_environment() -> None:
     (deployment,) = find(load(render("--values", FOLDER / "values" / "everything.yaml")), "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -78,6 +97,7 @@ def test_operator_understands_its_environment() -> None:
     assert settings.dataplane_image == "registry.example.com:5000/infra/rackrelay-dataplane:edge"
     assert settings.dataplane_pull_policy == "Never"
     assert settings.log_level == "DEBUG"
+    assert (settings.lease_namespace, settings.lease_name) == ("rackrelay", "rackrelay")
     assert container["ports"] == [{"name": "health", "containerPort": settings.health_port}]
 
 
