@@ -2,10 +2,10 @@
 
 import hashlib
 import random
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.locks import make_once
 from lab.paths import cache_dir
 from lab.shell import run
 
@@ -45,13 +45,7 @@ def archive_dir() -> Path:
 
 def build_archive() -> Path:
     """The archive's folder, made unless it is there."""
-    target = archive_dir()
-    if not target.exists():
-        with tempfile.TemporaryDirectory(dir=target.parent, ignore_cleanup_errors=True) as scratch:
-            root = Path(scratch) / "root"
-            _fill(root / "debian", Path(scratch))
-            root.rename(target)
-    return target
+    return make_once(archive_dir(), _fill)
 
 
 def release_file(indexes: dict[str, bytes]) -> str:
@@ -61,7 +55,8 @@ def release_file(indexes: dict[str, bytes]) -> str:
     return f"{head}Date: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n" + "\n".join(lines) + "\n"
 
 
-def _fill(root: Path, scratch: Path) -> None:
+def _fill(scratch: Path) -> None:
+    root = scratch / "root/debian"
     pool = root / "pool"
     pool.mkdir(parents=True, mode=0o755)
     for package in PACKAGES:

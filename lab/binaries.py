@@ -9,13 +9,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.locks import locked
+from lab.locks import make_once
 from lab.paths import REPOSITORY, cache_dir
 from lab.progress import Progress, format_seconds
 
@@ -135,22 +134,16 @@ def missing_builds() -> list[GoBuild]:
 
 def build_one(build: GoBuild, progress: Progress) -> None:
     """The build's programs are in the cache."""
-    with locked(cache_dir("locks") / build.name):
-        if not binary_dir(build).is_dir():
-            _build(build, progress)
-
-
-def _build(build: GoBuild, progress: Progress) -> None:
-    """The programs appear in their folder all at once, or not at all."""
     if not shutil.which("go"):
         raise LabError("Go is not installed: install Go 1.21 or later (Debian: apt-get install golang-go)")
-    with tempfile.TemporaryDirectory(dir=cache_dir("bin"), prefix=f"{build.name}-") as scratch:
-        target = Path(scratch) / "bin"
-        target.mkdir()
-        _run_go(build, ["go", "build", "-v", *build.flags, "-o", f"{target}/", *build.packages], progress)
+
+    def fill(scratch: Path) -> None:
+        programs = scratch / "root"
+        _run_go(build, ["go", "build", "-v", *build.flags, "-o", f"{programs}/", *build.packages], progress)
         for old, new in build.renamed:
-            (target / old).rename(target / new)
-        target.rename(binary_dir(build))
+            (programs / old).rename(programs / new)
+
+    make_once(binary_dir(build), fill)
 
 
 def _run_go(build: GoBuild, argv: list[str], progress: Progress) -> None:

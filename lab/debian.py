@@ -3,11 +3,10 @@
 import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.locks import make_once
 from lab.paths import cache_dir
 from lab.shell import run
 
@@ -79,41 +78,34 @@ def machine_tree() -> Path:
 def build_base_tree() -> Path:
     """The base tree, made by debootstrap unless it is there."""
 
-    def fill(root: Path) -> None:
+    def fill(scratch: Path) -> None:
+        root = scratch / "root"
         run(["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, root])
         run(["chroot", root, "apt-get", "clean"])
 
-    return _build(base_tree(), fill)
+    return make_once(base_tree(), fill)
 
 
 def build_machine_tree() -> Path:
     """The machines' tree, made from the base tree unless it is there."""
 
-    def fill(root: Path) -> None:
+    def fill(scratch: Path) -> None:
+        root = scratch / "root"
         run(["cp", "-a", f"{build_base_tree()}/.", root])
         # As apt does for the host: the same name servers, no services started.
         shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
         (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
         (root / "usr/sbin/policy-rc.d").chmod(0o755)
         run(["chroot", root, "apt-get", "update", "-qq"])
-        run(["chroot", root, *_APT_INSTALL, *MACHINE_PACKAGES], env=_QUIET)
+        # A tree that was interrupted is thrown away, so dpkg need not wait for the disk.
+        hasty = ("-o", "Dpkg::Options::=--force-unsafe-io")
+        run(["chroot", root, *_APT_INSTALL, *hasty, *MACHINE_PACKAGES], env=_QUIET)
         run(["chroot", root, "apt-get", "clean"])
         shutil.rmtree(root / "var/lib/apt/lists")
 
-    return _build(machine_tree(), fill)
+    return make_once(machine_tree(), fill)
 
 
 def _tree(name: str, packages: tuple[str, ...]) -> Path:
     key = hashlib.sha256(repr((SUITE, packages)).encode()).hexdigest()[:12]
     return cache_dir("trees") / f"{SUITE}-{name}-{key}"
-
-
-def _build(tree: Path, fill: Callable[[Path], None]) -> Path:
-    """The tree appears whole or not at all."""
-    if not tree.exists():
-        with tempfile.TemporaryDirectory(dir=tree.parent, ignore_cleanup_errors=True) as scratch:
-            root = Path(scratch) / "root"
-            root.mkdir(mode=0o755)
-            fill(root)
-            root.rename(tree)
-    return tree

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.debian import SUITE, build_base_tree
 from lab.errors import LabError
-from lab.locks import locked
+from lab.locks import locked, make_once
 from lab.paths import FILES, REPOSITORY, cache_dir
 from lab.progress import Progress
 from lab.shell import run
@@ -119,15 +119,16 @@ def build_wheelhouse() -> Path | None:
         f"--python-version={_PYTHON}",
         "--implementation=cp",
     ]
-    with tempfile.TemporaryDirectory(dir=target.parent, ignore_cleanup_errors=True) as scratch:
-        folder = Path(scratch) / "wheels"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", f"--dest={folder}", *kind, *platforms]
-        done = run([*command, f"--platform=linux_{machine}", f"--requirement={lock}"], check=False)
-        if done.returncode:
-            print(f"no wheels ({done.stderr.strip()[-200:]}): the build asks the package index itself", file=sys.stderr)
-            return None
-        folder.rename(target)
-    return target
+
+    def fill(scratch: Path) -> None:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", f"--dest={scratch / 'root'}", *kind, *platforms]
+        run([*command, f"--platform=linux_{machine}", f"--requirement={lock}"])
+
+    try:
+        return make_once(target, fill)
+    except LabError as error:
+        print(f"no wheels, so the build asks the package index itself: {error}", file=sys.stderr)
+        return None
 
 
 def _base_image() -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from lab.binaries import NODE, binary_dir, build_key
 from lab.errors import LabError
 from lab.images import Archive, pause_archive
+from lab.locks import make_once
 from lab.paths import cache_dir
 from lab.processes import Daemon
 from lab.shell import run
@@ -35,16 +36,17 @@ def build_store(archives: Sequence[Archive]) -> Path:
     target = store_dir(archives)
     if target.exists():
         return target
-    old = sorted(cache_dir("stores").glob("*/containerd"), key=lambda path: path.stat().st_mtime)
-    with tempfile.TemporaryDirectory(dir=target.parent, ignore_cleanup_errors=True) as scratch:
-        root = Path(scratch) / "new" / "containerd"
-        root.parent.mkdir()
+    old = sorted(cache_dir("stores").glob("[!.]*/containerd"), key=lambda path: path.stat().st_mtime)
+
+    def fill(scratch: Path) -> None:
+        root = scratch / "root"
         if old:
-            link_tree(old[-1], root)
+            link_tree(old[-1], root / "containerd")
         files = [pause_archive(), *(archive.file for archive in archives)]
-        _import(files, root, Path(scratch))
-        (root.parent / _RECORD).write_text(json.dumps({archive.image: archive.id for archive in archives}, indent=1))
-        root.parent.rename(target)
+        _import(files, root / "containerd", scratch)
+        (root / _RECORD).write_text(json.dumps({archive.image: archive.id for archive in archives}, indent=1))
+
+    make_once(target, fill)
     for path in old:
         shutil.rmtree(path.parent, ignore_errors=True)
     return target
