@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rackrelay import names
 from rackrelay.agent import processes
+from rackrelay.digest import config_digest
 from tests.dataplane.netns import Namespace
 
 SOURCE = Path(__file__).parents[2] / "operator"
@@ -46,7 +47,10 @@ _NAMED_ON_RACKS = (
 
 @dataclass
 class Pod:
-    """One pod in a network namespace. `folder` holds its volumes, `node` its NODE_NAME, `ip` its NODE_IP."""
+    """One pod in a network namespace. `folder` holds its volumes, `node` its NODE_NAME, `ip` its NODE_IP.
+
+    `configured` is the digest of the configuration that was mounted last.
+    """
 
     root: Path
     folder: Path
@@ -57,6 +61,7 @@ class Pod:
     _init: subprocess.Popen[bytes] | None = None
     _daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _version: int = 0
+    configured: str = ""
 
     def create(self, key: bytes, tsig: Mapping[str, str]) -> None:
         """Make the volumes and the namespaces."""
@@ -84,6 +89,7 @@ class Pod:
     def configure(self, data: Mapping[str, str]) -> None:
         """Mount another version of the ConfigMap, the way the kubelet does."""
         self._mount("config", data)
+        self.configured = config_digest(data)
 
     def publish(self, serial: int, zone: str) -> None:
         """Mount another version of the published zone."""

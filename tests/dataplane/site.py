@@ -95,8 +95,9 @@ class Site:
             _, document = self.status(pod)
         except OSError:
             return False
-        daemons = document["daemons"].values()
-        return bool(daemons) and all(d["ok"] for d in daemons) and document["config"]["applied"]
+        daemons, config = document["daemons"].values(), document["config"]
+        well = bool(daemons) and all(d["ok"] for d in daemons)
+        return well and config["applied"] and config["hash"] == pod.configured
 
 
 @contextmanager

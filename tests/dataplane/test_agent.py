@@ -23,6 +23,7 @@ from tests.dataplane.pod import wait_until
 from tests.dataplane.site import Site, build_site
 from tests.dataplane.test_dns import addresses, ask, ask_serial, send_update
 from tests.dataplane.test_http import request
+from tests.dataplane.test_proxy import fetch
 from tests.dataplane.test_syslog import find_line, send
 
 pytestmark = pytest.mark.dataplane
@@ -197,18 +198,31 @@ def test_published_zone_wins_at_a_pods_start_when_it_is_newer(site: Site) -> Non
         assert serial_when_back(site) == expected
 
 
-def test_outage_of_all_regions(site: Site) -> None:
+def test_outage_of_all_regions_leaves_machines_what_the_rack_has_itself(site: Site) -> None:
     mark = secrets.token_hex(8)
+    package = place.FILES["/pool/tool.deb"]
+    assert fetch(site, "http://pool.example/pool/tool.deb") == (200, package)
     site.spaces["rack"].ip("link", "set", "fab0", "down")
-    site.spaces["rack"].ip("link", "set", "lo", "up")
     answer = request(site, "/MAAS/metadata/")
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert addresses(ask(site, "client", place.RACK_PROV, place.SUBNET_NAME)) == [place.RACK_PROV]
-    send(site, f"<13>Nov  3 10:11:12 machine-7 tool: said {mark}", "tcp")
+    assert fetch(site, "http://pool.example/pool/tool.deb") == (200, package)
+    assert fetch(site, "http://pool.example/never-fetched")[0] in (502, 503)
+    for number in range(5):
+        send(site, f'<14>1 2026-11-03T10:11:12Z machine-7 app 7 - [a@1 b="c"] {mark}-{number}', "tcp")
+    # A stopping rsyslogd keeps on disk what it holds, what it was just sending included.
+    site.rack.stop_one("rsyslogd")
+    site.rack.start_one("rsyslogd")
     site.spaces["rack"].ip("link", "set", "fab0", "up")
-    assert find_line(site, mark)[0] == place.CLIENT
+    for number in range(5):
+        folder, line = find_line(site, f"{mark}-{number}")
+        assert folder == place.CLIENT
+        assert f'machine-7 app 7 - [rack@32473 from="{place.CLIENT}"' in line
+        assert line.endswith(f'][a@1 b="c"] {mark}-{number}')
     wait_until(lambda: site.status(site.rack)[1]["regions"]["reachable"] == 1, "the region is in reach again")
+    wait_until(lambda: request(site, "/MAAS/metadata/").status == 200, "metadata is served again")
+    assert addresses(ask(site, "client", place.RACK_PROV, "pool.example.")) == [place.OUTSIDE]
 
 
 def test_unreachable_region_is_counted(site: Site) -> None:

@@ -40,7 +40,12 @@ def relay_intake() -> list[str]:
         f'               port="{PORT_HEALTH}")',
         "        stop",
         "    }",
-        "    call spool",
+        '    if $structured-data == "-" then {',
+        '        set $.data = "";',
+        "    } else {",
+        "        set $.data = $structured-data;",
+        "    }",
+        *(f"    {line}" for line in _relay_action()),
         "}",
         f'input(type="imudp" port="{names.PORT_RACK_SYSLOG}" ruleset="intake")',
         f'input(type="imptcp" port="{names.PORT_RACK_SYSLOG}" ruleset="intake")',
@@ -52,26 +57,21 @@ def health_template() -> list[str]:
     return ['template(name="health" type="string" string="%msg%\\n")']
 
 
-def relay_spool() -> list[str]:
-    """A queue that goes to disk early and never gives up on the regions.
+def _relay_action() -> list[str]:
+    """Relay to the region from a queue that goes to disk early and never gives up.
 
-    A kill loses little more than what is below the watermark. A full spool drops new lines rather than stall intake.
+    The queue is the action's and not the ruleset's: a ruleset's loses the lines that are under way when rsyslogd stops
+    in an outage, this one takes them back. A kill loses little more than what is below the watermark. A full spool
+    drops new lines rather than stall the intake.
     """
     return [
-        'ruleset(name="spool"',
-        '        queue.type="LinkedList" queue.filename="spool" queue.size="100000"',
-        '        queue.highWatermark="300" queue.lowWatermark="50" queue.checkpointInterval="10"',
-        '        queue.maxDiskSpace="1g" queue.saveOnShutdown="on" queue.timeoutShutdown="10"',
-        '        queue.timeoutActionCompletion="100" queue.timeoutEnqueue="0") {',
-        '    if $structured-data == "-" then {',
-        '        set $.data = "";',
-        "    } else {",
-        "        set $.data = $structured-data;",
-        "    }",
-        f'    action(type="omrelp" target="127.0.0.1" port="{names.PORT_LOCAL_RELP}" template="relayed"',
-        '           timeout="5" conn.timeout="2" action.resumeRetryCount="-1" action.resumeInterval="1"',
-        '           action.reportSuspension="off")',
-        "}",
+        f'action(type="omrelp" target="127.0.0.1" port="{names.PORT_LOCAL_RELP}" template="relayed"',
+        '       timeout="5" conn.timeout="2" action.resumeRetryCount="-1" action.resumeInterval="1"',
+        '       action.reportSuspension="off"',
+        '       queue.type="LinkedList" queue.filename="spool" queue.size="100000"',
+        '       queue.highWatermark="300" queue.lowWatermark="50" queue.checkpointInterval="10"',
+        '       queue.maxDiskSpace="1g" queue.saveOnShutdown="on" queue.timeoutShutdown="10"',
+        '       queue.timeoutActionCompletion="100" queue.timeoutEnqueue="0")',
     ]
 
 
