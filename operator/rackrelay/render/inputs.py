@@ -1,15 +1,10 @@
-"""What a configuration is rendered from: resources and cluster addresses, nothing that differs from node to node.
-
-`key_rotations`: the TSIG keys that may change the zone; two of them while one replaces the other.
-"""
+"""What a configuration is rendered from: resources and cluster addresses, nothing that differs from node to node."""
 
 from dataclasses import dataclass
 
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
-
-HEARTBEAT_MILLISECONDS = 250
 
 
 @dataclass(frozen=True)
@@ -19,7 +14,6 @@ class RackInputs:
     region: RegionController
     subnets: tuple[Subnet, ...] = ()
     endpoints: tuple[RegionEndpoint, ...] = ()
-    key_rotations: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True)
@@ -29,4 +23,3 @@ class RegionInputs:
     region: RegionController
     subnets: tuple[Subnet, ...] = ()
     racks: tuple[Network, ...] = ()
-    key_rotations: tuple[int, ...] = (1,)
