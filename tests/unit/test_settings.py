@@ -18,10 +18,12 @@ def test_everything_may_be_said() -> None:
         "DATAPLANE_PULL_POLICY": "Always",
         "LOG_LEVEL": "debug",
         "HEALTH_PORT": "8081",
+        "LEASE_NAMESPACE": "rackrelay",
+        "LEASE_NAME": "mine",
         "PATH": "/bin",
     }
     assert parse_settings({**NEEDED, **more}) == Settings(
-        "rackrelay/dataplane:1", ("a", "b"), "Always", "DEBUG", health_port=8081
+        "rackrelay/dataplane:1", ("a", "b"), "Always", "DEBUG", 8081, "rackrelay", "mine"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rackrelay.controllers import queue as module
 from rackrelay.controllers.queue import Key, Queue
-from rackrelay.errors import ClusterError, NotReady
+from rackrelay.errors import ClusterError, NotLeading, NotReady
 
 A, B = Key("zone", "machines", "a"), Key("zone", "machines", "b")
 
@@ -97,7 +97,9 @@ async def test_different_keys_run_at_once() -> None:
     assert reconciler.together == 2
 
 
-@pytest.mark.parametrize("error", [ClusterError("no answer"), NotReady("not yet"), KeyError("a bug")])
+@pytest.mark.parametrize(
+    "error", [ClusterError("no answer"), NotReady("not yet"), NotLeading("no more"), KeyError("a bug")]
+)
 async def test_failed_key_comes_again_and_others_go_on(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_DELAY_S", 0.01)
     reconciler = Reconciler(error)

@@ -10,7 +10,7 @@ from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.context import RegionKeys
 from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
-from rackrelay.errors import Conflict, NotReady
+from rackrelay.errors import Conflict, NotLeading, NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
 from rackrelay.zone.plan import Zone, parse_zone_text
@@ -248,6 +248,33 @@ async def test_somebody_else_wrote_the_zone_meanwhile(lab: Lab) -> None:
     with pytest.raises(Conflict):
         await lab.reconcile()
     assert fake.record.updates == []
+    # Without waiting for the watch, the next attempt goes on from what the other one wrote.
+    await lab.reconcile()
+    assert lab.kept == fake.zone == zone_of(10, 2)
+
+
+async def test_somebody_else_made_the_zone_meanwhile(lab: Lab) -> None:
+    lab.site.client.put(CONFIG_MAP, zone_config(gen.zone(9)))
+    lab.add_rack(2)
+    lab.see(2, 0)
+    with pytest.raises(Conflict):
+        await lab.reconcile()
+    await lab.reconcile()
+    assert lab.kept == zone_of(10, 2)
+
+
+async def test_no_update_is_sent_by_who_no_longer_leads(lab: Lab) -> None:
+    def refuse() -> float:
+        raise NotLeading("another leads")
+
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(7, 2)))
+    fakes = [lab.add_rack(2, zone_of(6, 2)), lab.add_rack(3, gen.zone(7))]
+    lab.see(2, 6)
+    lab.see(3, 7)
+    lab.site.client.fence = refuse
+    with pytest.raises(NotLeading):
+        await lab.reconcile()
+    assert [fake.record.updates for fake in fakes] == [[], []]
 
 
 async def test_new_pod_with_an_empty_zone_is_brought_up_without_a_new_version(lab: Lab) -> None:
@@ -268,3 +295,13 @@ async def test_server_that_is_ahead_makes_a_greater_version(lab: Lab) -> None:
 
 def zone_config(zone: Zone) -> gen.Manifest:
     return build_zone_config(gen.NAMESPACE, "demo", zone, None)
+
+
+async def test_damaged_config_map_is_as_good_as_lost(lab: Lab) -> None:
+    config = zone_config(zone_of(7, 2))
+    config["data"][names.KEY_ZONE_TEXT] = "not a zone"
+    lab.site.put(CONFIG_MAP, config)
+    fake = lab.add_rack(2, zone_of(7, 2))
+    lab.see(2, 7)
+    await lab.reconcile()
+    assert lab.kept == fake.zone == zone_of(8, 2)

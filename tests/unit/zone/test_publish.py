@@ -9,6 +9,7 @@ import dns.message
 import dns.opcode
 import pytest
 
+from rackrelay.errors import NotLeading
 from rackrelay.model.observed import NameServer
 from rackrelay.zone.plan import Zone, plan_change
 from rackrelay.zone.publish import MAX_UDP_BYTES, Key, Outcome, repair, send_update, sign_update, transfer
@@ -54,6 +55,21 @@ async def test_one_silent_server_does_not_hold_up_the_others(servers: Servers) -
     outcomes = await send_update(CHANGE, gen.KEY, [at(good), at(silent)])
     assert outcomes == {at(good): Outcome.UPDATED, at(silent): Outcome.UNREACHABLE}
     assert good.zone == NEW
+
+
+async def test_retry_is_not_sent_by_who_no_longer_leads(servers: Servers) -> None:
+    silent = servers.add()
+    silent.silent = True
+
+    def lead_for_one_datagram() -> None:
+        if asked:
+            raise NotLeading("another leads")
+        asked.append(1)
+
+    asked: list[int] = []
+    with pytest.raises(NotLeading):
+        await send_update(CHANGE, gen.KEY, [at(silent)], lead_for_one_datagram)
+    assert asked == [1]
 
 
 async def test_nobody_listens(servers: Servers) -> None:

@@ -1,0 +1,154 @@
+"""When workers run, what they find to do, and in which order an operator lets go."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from rackrelay.cluster.client import RACK, REGION, SECRET
+from rackrelay.controllers import leadership
+from rackrelay.controllers.context import RegionKeys, ZoneState
+from rackrelay.controllers.leadership import lead_forever, learn_keys_forever
+from rackrelay.controllers.queue import Key, Queue
+from rackrelay.manifests.secrets import build_agent_secret, build_tsig_secret
+from tests import gen
+from tests.unit.controllers.site import Site
+
+REGION_KEY = (gen.NAMESPACE, "demo")
+
+
+class Election:
+    """Won and lost by the test's word; notes what happens to it."""
+
+    identity = "a"
+
+    def __init__(self) -> None:
+        self.won, self.lost = asyncio.Event(), asyncio.Event()
+        self.history: list[str] = []
+
+    def fence(self) -> float:
+        return 1.0
+
+    async def acquire(self) -> None:
+        await self.won.wait()
+        self.won.clear()
+        self.history.append("acquired")
+
+    async def keep(self) -> None:
+        await self.lost.wait()
+        self.lost.clear()
+        self.history.append("lost")
+
+    async def release(self) -> None:
+        self.history.append("released")
+
+
+@pytest.fixture
+async def election() -> Election:
+    return Election()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+
+
+def watch(site: Site) -> list[str]:
+    """What is reconciled from now on, in order."""
+    seen: list[str] = []
+
+    async def note(key: Key) -> None:
+        seen.append(f"{key.what} {key.name}")
+
+    site.queue = Queue(note)
+    site.put(REGION, gen.body("RegionController", "demo"))
+    site.put(RACK, gen.body("RackController", "demo"))
+    return seen
+
+
+async def cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_follower_reconciles_nothing_and_the_leader_everything(site: Site, election: Election) -> None:
+    seen = watch(site)
+    site.queue.add(Key("zone", *REGION_KEY))
+    task = asyncio.create_task(lead_forever(site, election))
+    await asyncio.sleep(0.05)
+    assert seen == []
+    election.won.set()
+    await until(lambda: sorted(seen) == ["rack demo", "region demo", "zone demo"])
+    await cancel(task)
+
+
+async def test_who_led_before_forgets_what_it_published_and_begins_anew(site: Site, election: Election) -> None:
+    seen = watch(site)
+    task = asyncio.create_task(lead_forever(site, election))
+    election.won.set()
+    await until(lambda: len(seen) == 3)
+    site.zones[REGION_KEY] = ZoneState(gen.zone(7), {}, {})
+    (sighting,) = site.book.track([gen.server()])
+    sighting.behind_since = 1.0
+    site.keys[REGION_KEY] = RegionKeys(gen.KEY, b"of a Secret that was replaced")
+    election.lost.set()
+    await until(lambda: election.history == ["acquired", "lost"] and not site.zones)
+    assert sighting.behind_since is None
+    site.queue.add(Key("zone", *REGION_KEY))
+    await asyncio.sleep(0.05)
+    assert len(seen) == 3
+    election.won.set()
+    await until(lambda: len(seen) == 6)
+    assert site.keys == {}
+    await cancel(task)
+
+
+async def test_lease_is_released_after_the_last_worker_has_stopped(site: Site, election: Election) -> None:
+    async def work_slowly(key: Key) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.02)
+            election.history.append("stopped")
+
+    watch(site)
+    site.queue = Queue(work_slowly)
+    site.queue.add(Key("zone", *REGION_KEY))
+    task = asyncio.create_task(lead_forever(site, election))
+    election.won.set()
+    await until(lambda: len(site.queue._processing) == 3)
+    await cancel(task)
+    assert election.history == ["acquired", *["stopped"] * 3, "released"]
+
+
+async def test_worker_that_fails_for_good_ends_the_operator_and_frees_the_lease(
+    site: Site, election: Election, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_down() -> None:
+        raise RuntimeError("a bug in the queue")
+
+    watch(site)
+    monkeypatch.setattr(site.queue, "work", break_down)
+    election.won.set()
+    with pytest.raises(RuntimeError, match="a bug"):
+        await lead_forever(site, election)
+    assert election.history == ["acquired", "released"]
+
+
+async def test_follower_learns_the_keys_that_another_made(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leadership, "LEARN_EVERY_S", 0.01)
+    site.put(REGION, gen.body("RegionController", "demo"))
+    task = asyncio.create_task(learn_keys_forever(site))
+    site.client.put(SECRET, build_tsig_secret(*REGION_KEY, gen.KEY.secret))
+    await asyncio.sleep(0.05)
+    assert site.keys == {}
+    site.client.fail = True
+    await asyncio.sleep(0.05)
+    site.client.put(SECRET, build_agent_secret(*REGION_KEY, "agent key"))
+    site.client.fail = False
+    await until(lambda: REGION_KEY in site.keys)
+    assert site.keys[REGION_KEY].agent == b"agent key"
+    assert site.client.writes == []
+    await cancel(task)
