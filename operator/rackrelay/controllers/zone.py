@@ -12,7 +12,7 @@ from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, REGION
 from rackrelay.controllers.context import Context, ZoneState
 from rackrelay.controllers.queue import Key
-from rackrelay.errors import Conflict, NotReady
+from rackrelay.errors import Conflict, InvalidSpec, NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
@@ -76,12 +76,17 @@ def seen_serials(context: Context, region: RegionController, servers: Sequence[N
 
 
 def read_published(context: Context, region: RegionController) -> tuple[Zone | None, str | None]:
-    """The zone in the ConfigMap with the ConfigMap's resourceVersion; (None, None) when there is none."""
+    """The zone in the ConfigMap with the ConfigMap's resourceVersion; None for what is not there or cannot be read."""
     live = context.cache.owned(CONFIG_MAP, region.meta.namespace, names.zone_config(region.meta.name))
     if live is None:
         return None, None
-    text = live.get("data", {}).get(names.KEY_ZONE_TEXT, "")
-    return parse_zone_text(text, region.domain), live["metadata"]["resourceVersion"]
+    version = live["metadata"]["resourceVersion"]
+    try:
+        return parse_zone_text(live.get("data", {}).get(names.KEY_ZONE_TEXT, ""), region.domain), version
+    except InvalidSpec as error:
+        # Somebody damaged it. As if it were lost: the zone is decided anew, with a serial greater than any seen.
+        logger.warning("ConfigMap %s is written anew: %s", names.zone_config(region.meta.name), error)
+        return None, version
 
 
 async def reread(context: Context, region: RegionController) -> None:

@@ -98,9 +98,7 @@ def parse_zone_text(text: str, domain: str) -> Zone:
     try:
         return zone_of(dns.zone.from_text(text, origin=f"{domain}.", check_origin=True), domain)
     except (dns.exception.DNSException, ValueError, KeyError) as error:
-        raise InvalidSpec(
-            "data.zone", f"not the zone {domain}: {error}; delete the ConfigMap, it is made again"
-        ) from error
+        raise InvalidSpec("data.zone", f"not the zone {domain}: {error}") from error
 
 
 def zone_of(parsed: dns.zone.Zone, domain: str) -> Zone:

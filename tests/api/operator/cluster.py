@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 WRITES = ("APPLY", "DELETE", "DELETECOLLECTION", "PATCH", "POST", "PUT")
 RESOURCES = {kind.plural for kind in BY_NAME.values()}
 

@@ -16,11 +16,12 @@ import yaml
 from lab.apiserver import ApiServer
 from lab.paths import REPOSITORY
 from rackrelay import names
-from rackrelay.cluster.client import BY_NAME, CONFIG_MAP, DAEMON_SET, NODE, POD, SECRET, STATEFUL_SET, Kind
+from rackrelay.cluster.client import BY_NAME, CONFIG_MAP, DAEMON_SET, NODE, POD, RACK, SECRET, STATEFUL_SET, Kind
 from rackrelay.digest import config_digest
+from rackrelay.errors import InvalidSpec
 from rackrelay.zone.plan import Zone, parse_zone_text
 from rackrelay.zone.publish import Key
-from tests.api.operator.cluster import PATIENCE_S, Cluster, Manifest, wait_for
+from tests.api.operator.cluster import Cluster, Manifest, wait_for
 from tests.api.operator.process import BY_RIGHT, Operator, write_kubeconfig
 from tests.fakes.agent import FakeAgent, build_document
 from tests.fakes.name_server import FakeNameServer
@@ -201,11 +202,14 @@ class Rig:
         return self.get(kind, name) or {}
 
     def published(self) -> Zone | None:
-        """The zone in its ConfigMap."""
+        """The zone in its ConfigMap; None when there is none, or it cannot be read."""
         found = self.get(CONFIG_MAP, names.zone_config(REGION_NAME))
-        return parse_zone_text(found["data"][names.KEY_ZONE_TEXT], DOMAIN) if found else None
+        try:
+            return parse_zone_text(found["data"][names.KEY_ZONE_TEXT], DOMAIN) if found else None
+        except InvalidSpec:
+            return None
 
-    def wait_zone(self, patience_s: float = PATIENCE_S, **expected: tuple[str, ...]) -> Zone:
+    def wait_zone(self, **expected: tuple[str, ...]) -> Zone:
         """The zone once its names are exactly these and every name server with power serves it.
 
         Names are written with underscores: _10_10_0_0__24=("10.10.0.2",).
@@ -220,9 +224,10 @@ class Rig:
 
         def explain() -> str:
             served = {name: (pod.dns.zone, bool(pod.agent)) for name, pod in self.pods.items()}
-            return f"published: {self.published()}\nserved: {served}\n{self.operator.log}"
+            racks = (self.get(RACK, REGION_NAME) or {}).get("status")
+            return f"published: {self.published()}\nserved: {served}\nracks: {racks}\n{self.operator.log}"
 
-        return wait_for(f"a zone of {wanted} everywhere", look, explain, patience_s)
+        return wait_for(f"a zone of {wanted} everywhere", look, explain)
 
     def wait_polled(self, times: int = 2) -> None:
         """Every agent with power has been asked a few times more: the operator is at work and has had time to act."""

@@ -1,0 +1,49 @@
+"""Whom the other racks of a subnet cannot hear."""
+
+from ipaddress import ip_address, ip_network
+
+from rackrelay.model.observed import PeerSight
+from rackrelay.zone.evidence import Judgement, Tier
+from rackrelay.zone.peers import unheard_addresses
+from rackrelay.zone.records import RackView, answer_subnets
+from tests import gen
+
+NET = ip_network("10.10.0.0/24")
+A, B, C = (ip_address(f"10.10.0.{n}") for n in (2, 3, 4))
+
+
+def sees(**heard: bool) -> tuple[PeerSight, ...]:
+    addresses = {"a": A, "b": B, "c": C}
+    return tuple(PeerSight(NET, addresses[name], ok) for name, ok in heard.items())
+
+
+def test_rack_that_two_others_do_not_hear() -> None:
+    sights = {"a": sees(b=True, c=False), "b": sees(a=True, c=False), "c": sees(a=False, b=False)}
+    assert unheard_addresses(sights) == {C}
+
+
+def test_two_racks_cannot_tell_which_of_them_is_cut_off() -> None:
+    assert unheard_addresses({"a": sees(b=False), "b": sees(a=False)}) == frozenset()
+
+
+def test_one_witness_is_not_enough() -> None:
+    assert unheard_addresses({"a": sees(b=True, c=False), "b": sees(a=True, c=True)}) == frozenset()
+
+
+def test_switch_that_is_down_for_all_blames_nobody() -> None:
+    sights = {"a": sees(b=False, c=False), "b": sees(a=False, c=False), "c": sees(a=False, b=False)}
+    assert unheard_addresses(sights) == frozenset()
+
+
+def test_unheard_rack_is_degraded_on_that_subnet_alone() -> None:
+    other = ip_address("10.20.0.4")
+    racks = [
+        RackView("a", (A,), Judgement(Tier.HEALTHY)),
+        RackView("b", (B,), Judgement(Tier.HEALTHY)),
+        RackView("c", (C, other), Judgement(Tier.HEALTHY)),
+    ]
+    subnets = [gen.subnet("10.10.0.0/24"), gen.subnet("10.20.0.0/24")]
+    answers = answer_subnets(subnets, racks, frozenset({C}))
+    assert answers[NET].addresses == (A, B)
+    assert answers[NET].members[-1].judgement.reason == "PeersDeaf"
+    assert answers[ip_network("10.20.0.0/24")].addresses == (other,)
