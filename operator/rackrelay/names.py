@@ -34,6 +34,8 @@ PORT_REGION_DNS = 5242
 PORT_REGION_PROXY = 5245
 PORT_REGION_SYSLOG = 5247
 PORT_AGENT = 5249
+# Heartbeats: one port a replica, so that a Service that sends a rack to the wrong replica is noticed.
+PORT_HEARTBEAT_FIRST, PORT_HEARTBEAT_LAST = 5250, 5270
 
 # Loopback only. A rack pod shares the node's loopback, so these stay inside the block reserved for rackrelay.
 PORT_LOCAL_PROXY = 5251
@@ -82,6 +84,11 @@ def region_replica(region: str, ordinal: int) -> str:
     return f"{region_workload(region)}-{ordinal}"
 
 
+def port_heartbeat(ordinal: int) -> int:
+    """The port on which a region replica hears racks."""
+    return PORT_HEARTBEAT_FIRST + ordinal
+
+
 def region_config(region: str) -> str:
     """Name of the ConfigMap with the region pods' daemon configuration."""
     return region_workload(region)
@@ -102,6 +109,11 @@ def tsig_secret(region: str, rotation: int = 1) -> str:
     return f"{region}-tsig-{rotation}"
 
 
+def tsig_file(rotation: int) -> str:
+    """The file with one key in the folder that named includes keys from."""
+    return f"tsig-{rotation}.key"
+
+
 def tsig_key(namespace: str, region: str, rotation: int = 1) -> str:
     """The TSIG key's own name, as named and UPDATE messages spell it."""
     return f"{rotation}.{region}.{namespace}.rackrelay"
@@ -120,3 +132,13 @@ def subnet_label(cidr: IPv4Network | IPv6Network) -> str:
 def subnet_dns_name(cidr: IPv4Network | IPv6Network, domain: str) -> str:
     """The name that machines of a subnet use for their racks, without a trailing dot."""
     return f"{subnet_label(cidr)}.{domain}"
+
+
+def rack_dns_name(domain: str) -> str:
+    """The name that means, to each machine, the racks of its own subnet, without a trailing dot."""
+    return f"rack.{domain}"
+
+
+def policy_file(cidr: IPv4Network | IPv6Network) -> str:
+    """The policy zone that gives `rack_dns_name` its meaning in one subnet."""
+    return f"named.rpz.{subnet_label(cidr)}"

@@ -141,6 +141,10 @@ class Pod:
         """Run a command in the pod as the daemons' user."""
         return self._in_pod("setpriv", *_UNPRIVILEGED, "--", *command)
 
+    def write(self, path: str, text: str) -> None:
+        """Put a file into the pod, as its root."""
+        self._root_file(path).write_text(text)
+
     def log(self, name: str = "agent") -> str:
         """What a container has printed."""
         file = self.folder / "log" / name
@@ -191,7 +195,10 @@ class Pod:
 
     def _proc(self) -> Path:
         """/proc of the pod as the test sees it."""
-        return Path(f"/proc/{self._target()}/root{self.merged}/proc")
+        return self._root_file("/proc")
+
+    def _root_file(self, path: str) -> Path:
+        return Path(f"/proc/{self._target()}/root{self.merged}{path}")
 
     def _in_pod(self, *command: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(self._enter(*command), env=self._environment(), capture_output=True, check=False)

@@ -34,6 +34,7 @@ CLIENT, CLIENT6, STRANGER = "10.10.0.101", "fd00:10::101", "10.99.0.9"
 OUTSIDE = "203.0.113.10"
 DOMAIN = "maas-internal"
 SUBNET_NAME = names.subnet_dns_name(ip_network("10.10.0.0/24"), DOMAIN)
+SUBNET6_NAME = names.subnet_dns_name(ip_network("fd00:10::/64"), DOMAIN)
 
 REGION = RegionController(
     Meta("site", "demo"), domain=DOMAIN, forwarders=(OUTSIDE,), dnssec_validation="Disabled", replicas=1
@@ -49,6 +50,7 @@ ZONE_TEXT = f"""\
 {DOMAIN}. 15 IN SOA localhost. hostmaster.{DOMAIN}. {ZONE_SERIAL} 3600 600 604800 1
 {DOMAIN}. 15 IN NS localhost.
 {SUBNET_NAME}. 15 IN A {RACK_PROV}
+{SUBNET6_NAME}. 15 IN AAAA {RACK_PROV6}
 """
 FILES = {"/pool/tool.deb": secrets.token_bytes(300_000), "/hello": b"hello from outside\n"}
 
@@ -156,5 +158,5 @@ def _tsig_files(site: Site) -> dict[str, str]:
     return {
         names.KEY_TSIG_NAME: site.tsig_name,
         names.KEY_TSIG_SECRET: site.tsig_secret,
-        names.KEY_TSIG_NAMED: block,
+        names.tsig_file(1): block,
     }

@@ -11,7 +11,7 @@ import yaml
 from rackrelay import names
 from rackrelay.agent.__main__ import STATE_FOLDERS
 from rackrelay.agent.check import COMMANDS, FILES
-from rackrelay.agent.expand import expand
+from rackrelay.agent.expand import companions_of, expand
 from rackrelay.agent.settings import NodeValues, parse_duties
 from rackrelay.agent.zonefile import empty_zone
 from rackrelay.model.region import RegionEndpoint, parse_region
@@ -64,7 +64,7 @@ def checker(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with namespaces("checker") as spaces:
         pod = Pod(image_root, tmp_path_factory.mktemp("checker"), spaces["checker"], "node1", "192.0.2.1")
         key = f'key "{names.tsig_key("metal", "demo")}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
-        pod.create(b"key", {names.KEY_TSIG_NAMED: key})
+        pod.create(b"key", {names.tsig_file(1): key})
         spaces["checker"].sysctl("net.ipv4.ip_unprivileged_port_start", "0")
         for folder in STATE_FOLDERS:
             (pod.folder / "state" / folder).mkdir()
@@ -91,6 +91,8 @@ def test_daemons_checker_accepts_every_file_without_a_warning(checker: Pod, case
     values = NodeValues("node1", read_case(case).get("node_ip", "192.168.77.11"))
     folder = checker.folder / "state" / "named"
     (folder / f"{duties.domain}.zone").write_text(empty_zone(duties).text)
+    for name, text in companions_of(names.FILE_NAMED, data).items():
+        checker.write(f"{names.DIR_RUN}/{name}", text)
     for daemon, file in FILES.items():
         assert check(checker, daemon, expand(data[file], values).text) is None, (daemon, case)
 

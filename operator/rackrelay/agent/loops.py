@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pyroute2 import AsyncIPRoute
@@ -10,7 +10,7 @@ from pyroute2 import AsyncIPRoute
 from rackrelay import names
 from rackrelay.agent import addresses, health, mounted, regions, status, zonefile
 from rackrelay.agent.check import FILES
-from rackrelay.agent.expand import expand
+from rackrelay.agent.expand import companions_of, expand
 from rackrelay.agent.mounted import Snapshot
 from rackrelay.agent.settings import Duties, NodeValues, Paths, parse_duties
 from rackrelay.agent.status import Knowledge
@@ -104,7 +104,7 @@ class Agent:
     async def _apply(self, snapshot: Snapshot, duties: Duties, zone_problem: str | None) -> None:
         rejected = {}
         for daemon in (d for d in duties.daemons if d in FILES):
-            words = await self._apply_file(daemon, snapshot.data.get(FILES[daemon]))
+            words = await self._apply_file(daemon, snapshot.data)
             if words is not None:
                 rejected[daemon] = words
         if not rejected:
@@ -113,10 +113,11 @@ class Agent:
         self._reject(rejected | ({"zone": zone_problem} if zone_problem else {}))
         self.known.config_hash = snapshot.digest
 
-    async def _apply_file(self, daemon: str, template: str | None) -> str | None:
+    async def _apply_file(self, daemon: str, data: Mapping[str, str]) -> str | None:
+        template = data.get(FILES[daemon])
         if template is None:
             return f"{FILES[daemon]} is missing from the ConfigMap"
-        wanted = expand(template, self.values)
+        wanted = expand(template, self.values, companions_of(FILES[daemon], data))
         self.known.wanted[daemon] = wanted.hash
         try:
             return await self.swapper.apply(daemon, wanted)

@@ -2,6 +2,9 @@
 
 Squid and rsyslogd are never signalled: both would drop what they are doing. Their new file waits for their next start,
 and a marker beside it remembers which process still runs the old one.
+
+Companions (named's policy zones) are written before the check, because the checker reads them, and those that are no
+longer named go once the file is live. What one says follows from its name, so the running configuration loses nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rackrelay.agent.check import FILES
-from rackrelay.agent.expand import Expanded
+from rackrelay.agent.expand import Expanded, companions_of
 from rackrelay.agent.files import read_file, write_candidate, write_file
 from rackrelay.agent.processes import Process
 
@@ -38,11 +41,13 @@ class Swapper:
         live = self.run / FILES[daemon]
         if read_file(live) == wanted.text:
             return None
+        self._write_companions(wanted)
         candidate = write_candidate(live, wanted.text)
         try:
             words = await self.check(daemon, candidate)
             if words is None:
                 self._go_live(daemon, candidate, live)
+                self._drop_companions(live, wanted)
         finally:
             candidate.unlink(missing_ok=True)
         return words
@@ -60,6 +65,20 @@ class Swapper:
         candidate.replace(live)
         if process is not None and daemon in RELOADABLE:
             self.reload(process)
+
+    def _write_companions(self, wanted: Expanded) -> None:
+        for name, text in wanted.companions.items():
+            if read_file(self.run / name) != text:
+                write_file(self.run / name, text)
+
+    def _drop_companions(self, live: Path, wanted: Expanded) -> None:
+        present = {file.name for file in self.run.iterdir() if file.is_file()}
+        for name in companions_of(live.name, dict.fromkeys(present, "")):
+            if name not in wanted.companions and self.run / name not in self._not_companions(live):
+                (self.run / name).unlink(missing_ok=True)
+
+    def _not_companions(self, live: Path) -> set[Path]:
+        return {live.with_name(f"{live.name}.new"), *(self._marker(daemon) for daemon in FILES)}
 
     def _marker(self, daemon: str) -> Path:
         return self.run / f"{daemon}.outdated"

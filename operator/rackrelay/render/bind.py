@@ -19,9 +19,16 @@ _ROOT_ANCHORS = (
 _VALIDATION = {"Auto": "auto", "Enabled": "yes", "Disabled": "no"}
 
 
-def header() -> list[str]:
-    """What stands before the options: the update key, and no control channel."""
-    return [f'include "{names.DIR_TSIG}/{names.KEY_TSIG_NAMED}";', "controls { };"]
+def header(rotations: Iterable[int]) -> list[str]:
+    """What stands before the options: the update keys, and no control channel."""
+    includes = [f'include "{names.DIR_TSIG}/{names.tsig_file(rotation)}";' for rotation in sorted(rotations)]
+    return [*includes, "controls { };"]
+
+
+def key_names(region: RegionController, rotations: Iterable[int]) -> list[str]:
+    """The names of the keys that may change and copy the internal zone."""
+    found = [names.tsig_key(region.meta.namespace, region.meta.name, rotation) for rotation in sorted(rotations)]
+    return [quoting.domain_name("metadata.name", name) for name in found]
 
 
 def options(*parts: Iterable[str]) -> list[str]:
@@ -55,8 +62,20 @@ def listen(port: int, nets: Sequence[Network], *more: str) -> list[str]:
 
 def recursion(nets: Sequence[Network]) -> list[str]:
     """Recurse for the networks and for this node alone; everybody else is told only what the internal zone says."""
-    allowed = _acl(["localhost", *(str(net) for net in nets)])
-    return ["recursion yes;", f"allow-recursion {allowed};", f"allow-query-cache {allowed};"]
+    return ["recursion yes;", *recursion_for(["localhost", *nets])]
+
+
+def recursion_for(clients: Sequence[object]) -> list[str]:
+    """Who may recurse, in a view or in all; nothing when that is left to the options."""
+    if not clients:
+        return []
+    allowed = _acl(str(client) for client in clients)
+    return [f"allow-recursion {allowed};", f"allow-query-cache {allowed};"]
+
+
+def clients(elements: Iterable[str]) -> str:
+    """Whom a view is for."""
+    return f"match-clients {_acl(elements)};"
 
 
 def forwarding(servers: Sequence[Address], port: int) -> list[str]:
@@ -83,6 +102,11 @@ def cache(size: str) -> list[str]:
     ]
 
 
+def one_cache() -> list[str]:
+    """All views share one cache: what one subnet's machines asked for is there for the others."""
+    return ['attach-cache "shared";']
+
+
 def validation(mode: str) -> list[str]:
     """The dnssec-validation option: Auto starts from BIND's own trust anchors, Enabled from those written here."""
     return [f"dnssec-validation {_VALIDATION[mode]};"]
@@ -102,18 +126,18 @@ def logging() -> list[str]:
     )
 
 
-def internal_zone(region: RegionController) -> list[str]:
-    """The zone that the operator's key alone may change or copy, and everybody may ask for."""
-    domain = quoting.domain_name("spec.domain", region.domain)
-    key = quoting.domain_name("metadata.name", names.tsig_key(region.meta.namespace, region.meta.name))
+def internal_zone(domain: str, keys: Sequence[str]) -> list[str]:
+    """The zone that the operator's keys alone may change or copy, and everybody may ask for."""
+    may_copy = _acl(f'key "{key}"' for key in keys)
+    grants = " ".join(f'grant "{key}" zonesub ANY;' for key in keys)
     return block(
         f'zone "{domain}"',
         [
             "type primary;",
             f'file "{STATE}/{domain}.zone";',
             "allow-query { any; };",
-            f'allow-transfer {{ key "{key}"; }};',
-            f'update-policy {{ grant "{key}" zonesub ANY; }};',
+            f"allow-transfer {may_copy};",
+            f"update-policy {{ {grants} }};",
             "max-journal-size 4m;",
         ],
         "};",

@@ -1,10 +1,15 @@
-"""What a configuration is rendered from: resources and cluster addresses, nothing that differs from node to node."""
+"""What a configuration is rendered from: resources and cluster addresses, nothing that differs from node to node.
+
+`key_rotations`: the TSIG keys that may change the zone; two of them while one replaces the other.
+"""
 
 from dataclasses import dataclass
 
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
+
+HEARTBEAT_MILLISECONDS = 250
 
 
 @dataclass(frozen=True)
@@ -14,6 +19,7 @@ class RackInputs:
     region: RegionController
     subnets: tuple[Subnet, ...] = ()
     endpoints: tuple[RegionEndpoint, ...] = ()
+    key_rotations: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True)
@@ -23,3 +29,4 @@ class RegionInputs:
     region: RegionController
     subnets: tuple[Subnet, ...] = ()
     racks: tuple[Network, ...] = ()
+    key_rotations: tuple[int, ...] = (1,)

@@ -4,8 +4,9 @@ import json
 
 from rackrelay import names
 from rackrelay.model.rack import Network
-from rackrelay.render import bind, nginx, quoting, rsyslog, squid
-from rackrelay.render.inputs import RackInputs
+from rackrelay.model.region import RegionEndpoint
+from rackrelay.render import bind, nginx, quoting, rsyslog, squid, views
+from rackrelay.render.inputs import HEARTBEAT_MILLISECONDS, RackInputs
 from rackrelay.render.quoting import Address
 from rackrelay.render.text import document
 
@@ -25,26 +26,28 @@ def render_rack(inputs: RackInputs) -> dict[str, str]:
         names.FILE_RSYSLOG: _rsyslog(),
         names.FILE_SQUID: _squid(),
         names.FILE_AGENT: _agent(inputs),
+        **views.policy_files(inputs.region, inputs.subnets),
     }
 
 
 def _named(inputs: RackInputs) -> str:
     nets = quoting.networks([s.cidr for s in inputs.subnets])
-    recursive = quoting.networks([s.cidr for s in inputs.subnets if s.allow_dns])
+    keys = bind.key_names(inputs.region, inputs.key_rotations)
     return document(
         TITLE,
-        bind.header(),
+        bind.header(inputs.key_rotations),
         bind.options(
             # Not loopback: something else of the node's may have port 53 there.
             bind.listen(names.PORT_DNS, nets, names.PLACEHOLDER_NODE_IP),
-            bind.recursion(recursive),
+            bind.recursion([]),
             bind.forwarding(_regions(inputs), names.PORT_REGION_DNS),
             bind.cache("64m"),
+            bind.one_cache(),
             # The regions validate.
             bind.validation("Disabled"),
         ),
         bind.logging(),
-        bind.internal_zone(inputs.region),
+        views.views(inputs.region, inputs.subnets, keys),
     )
 
 
@@ -112,13 +115,24 @@ def _agent(inputs: RackInputs) -> str:
         "dnsPort": names.PORT_DNS,
         "regions": [str(address) for address in _regions(inputs)],
         "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
+        "heartbeats": _heartbeats(inputs),
+        "heartbeatMilliseconds": HEARTBEAT_MILLISECONDS,
+        "subnets": [str(net) for net in quoting.networks([s.cidr for s in inputs.subnets])],
     }
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 
 
 def _regions(inputs: RackInputs) -> list[Address]:
-    endpoints = sorted(inputs.endpoints, key=lambda e: (e.ordinal, e.name))
-    return quoting.addresses("status.endpoints", tuple(e.address for e in endpoints))
+    return quoting.addresses("status.endpoints", tuple(e.address for e in _endpoints(inputs)))
+
+
+def _heartbeats(inputs: RackInputs) -> list[list[str | int]]:
+    targets = [(e.address, names.port_heartbeat(e.ordinal)) for e in _endpoints(inputs)]
+    return [[str(quoting.address("status.endpoints", address)), port] for address, port in targets]
+
+
+def _endpoints(inputs: RackInputs) -> list[RegionEndpoint]:
+    return sorted(inputs.endpoints, key=lambda e: (e.ordinal, e.name))
 
 
 def _has_ipv6(nets: list[Network]) -> bool:

@@ -4,7 +4,7 @@ import json
 
 from rackrelay import names
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid
-from rackrelay.render.inputs import RegionInputs
+from rackrelay.render.inputs import HEARTBEAT_MILLISECONDS, RegionInputs
 from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for region replicas; changes are overwritten."
@@ -28,10 +28,11 @@ def render_region(inputs: RegionInputs) -> dict[str, str]:
 
 def _named(inputs: RegionInputs) -> str:
     region = inputs.region
+    domain = quoting.domain_name("spec.domain", region.domain)
     forwarders = quoting.addresses("spec.dns.forwarders", region.forwarders)
     return document(
         TITLE,
-        bind.header(),
+        bind.header(inputs.key_rotations),
         bind.options(
             [f"listen-on port {names.PORT_DNS} {{ 127.0.0.1; }};"],
             [f"listen-on port {names.PORT_REGION_DNS} {{ any; }};"],
@@ -43,7 +44,7 @@ def _named(inputs: RegionInputs) -> str:
         ),
         bind.trust_anchors(region.dnssec_validation),
         bind.logging(),
-        bind.internal_zone(region),
+        bind.internal_zone(domain, bind.key_names(region, inputs.key_rotations)),
     )
 
 
@@ -96,6 +97,7 @@ def _agent(inputs: RegionInputs) -> str:
         "daemons": ["metadata", "named", "nginx", "rsyslogd", "squid"],
         "dnsPort": names.PORT_REGION_DNS,
         "regions": [],
+        "heartbeatMilliseconds": HEARTBEAT_MILLISECONDS,
         "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
     }
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"

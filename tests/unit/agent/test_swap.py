@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rackrelay.agent.expand import Expanded, expand
+from rackrelay.agent.expand import Expanded, companions_of, expand
 from rackrelay.agent.files import read_file
 from rackrelay.agent.processes import Process
 from rackrelay.agent.settings import NodeValues
@@ -85,6 +85,44 @@ async def test_file_before_the_daemons_first_start_needs_no_restart(tmp_path: Pa
 async def test_unwritable_folder_is_an_error_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         await Daemons().swapper(tmp_path / "missing").apply("nginx", NEW)
+
+
+async def test_companions_are_there_for_the_checker_and_go_when_they_are_no_longer_named(tmp_path: Path) -> None:
+    daemons = Daemons(running={"named": Process(5, 1)})
+    seen: list[set[str]] = []
+
+    async def check(daemon: str, file: Path) -> str | None:
+        seen.append({f.name for f in tmp_path.iterdir()})
+        return daemons.words
+
+    swapper = Swapper(tmp_path, check, daemons.running.get, daemons.reload)
+    await swapper.apply("named", Expanded("one", "hash", {"named.rpz.a": "a"}))
+    assert "named.rpz.a" in seen[0]
+    daemons.words = "unknown option"
+    await swapper.apply("named", Expanded("two", "hash", {"named.rpz.b": "b"}))
+    assert (tmp_path / "named.rpz.a").exists(), "the last good file names it still"
+    daemons.words = None
+    await swapper.apply("named", Expanded("two", "hash", {"named.rpz.b": "b"}))
+    assert sorted(os.listdir(tmp_path)) == ["named.conf", "named.rpz.b"]
+
+
+async def test_marks_are_no_companions(tmp_path: Path) -> None:
+    daemons = Daemons(running={"squid": Process(5, 1)})
+    swapper = daemons.swapper(tmp_path)
+    await swapper.apply("squid", NEW)
+    assert swapper.restart_needed("squid")
+
+
+def test_companions_carry_the_daemons_name() -> None:
+    data = {"named.conf": "", "named.rpz.a": "a", "nginx.conf": "", "agent.json": ""}
+    assert companions_of("named.conf", data) == {"named.rpz.a": "a"}
+    assert companions_of("nginx.conf", data) == {}
+
+
+def test_hash_is_the_companions_as_well() -> None:
+    values = NodeValues("rack1", "10.0.0.1")
+    hashes = {expand("text", values, c).hash for c in ({}, {"a": "1"}, {"a": "2"}, {"b": "1"})}
+    assert len(hashes) == 4
 
 
 def test_expansion_fills_the_nodes_values_and_its_own_hash() -> None:
