@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.bench import failover, footprint, install
 from tests.bench.result import Result
 from tests.bench.workshop import Workshop
+from tests.bench.zone import visible
 
 
 @dataclass(frozen=True)
@@ -22,4 +23,5 @@ BENCHES = (
     Bench("failover", "lab", "power cut of a rack until no rack's answer has it any more", failover.run),
     Bench("footprint", "lab", "memory of operator and agents, processor time of an idle operator", footprint.run),
     Bench("install", "lab", "helm install to the first machine served", install.run),
+    Bench("visible", "data-plane image", "a change of the zone at 20 and 100 racks, beside BIND and MAAS", visible.run),
 )
