@@ -3,11 +3,15 @@
 import asyncio
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from rackrelay.agent import check, loops, processes, status
+from rackrelay.agent import check, loops, peering, processes, rack_loops, region_loops, status
+from rackrelay.agent.listener import CARE_INTERVAL_S
 from rackrelay.agent.loops import Agent, log, repeat
-from rackrelay.agent.server import StatusServer
+from rackrelay.agent.rack_loops import RackLoops
+from rackrelay.agent.region_loops import RegionLoops
+from rackrelay.agent.server import PATH_HEARD, PATH_STATUS, StatusServer
 from rackrelay.agent.settings import NodeValues, Paths, read_node_values
 from rackrelay.agent.swap import Swapper
 
@@ -26,12 +30,25 @@ async def run(paths: Paths, values: NodeValues) -> None:
     known = status.Knowledge(values)
     swapper = Swapper(paths.run, check.check_file, processes.find_daemon, processes.reload_daemon)
     agent = Agent(paths, values, swapper, known)
-    server = StatusServer(paths.agent_key, lambda: json.dumps(status.build_document(known)).encode())
+    rack, region = RackLoops.of(agent), RegionLoops.of(agent)
+
+    async def say_status(_query: Mapping[str, str]) -> bytes:
+        return json.dumps(status.build_document(known)).encode()
+
+    server = StatusServer(paths.agent_key, {PATH_STATUS: say_status, PATH_HEARD: region.heard.wait})
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(repeat(agent.watch_config, loops.WATCH_INTERVAL_S))
         tasks.create_task(repeat(agent.probe_daemons, loops.PROBE_INTERVAL_S))
+        tasks.create_task(repeat(agent.watch_serial, loops.SERIAL_INTERVAL_S))
         tasks.create_task(repeat(agent.probe_regions, loops.PROBE_INTERVAL_S))
         tasks.create_task(repeat(agent.read_addresses, loops.ADDRESS_INTERVAL_S))
+        tasks.create_task(repeat(rack.beat, rack_loops.BEAT_INTERVAL_S))
+        tasks.create_task(repeat(rack.list_peers, rack_loops.LIST_INTERVAL_S))
+        tasks.create_task(repeat(rack.ask_peers, peering.ASK_INTERVAL_S))
+        tasks.create_task(repeat(rack.pull, rack_loops.BEAT_INTERVAL_S))
+        tasks.create_task(repeat(region.listen, region_loops.LISTEN_INTERVAL_S))
+        tasks.create_task(repeat(region.sweep, region_loops.SWEEP_INTERVAL_S))
+        tasks.create_task(repeat(region.look_after, CARE_INTERVAL_S))
         # The node may get the address after the pod starts: try until it can be listened on.
         tasks.create_task(repeat(lambda: server.serve(values.node_ip), loops.PROBE_INTERVAL_S))
 

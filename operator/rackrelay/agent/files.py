@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from rackrelay import names
+
 _MODE = 0o640
 
 
@@ -32,6 +34,11 @@ def write_candidate(file: Path, text: str) -> Path:
         candidate.unlink(missing_ok=True)
         raise
     return candidate
+
+
+def read_agent_key(folder: Path) -> bytes:
+    """The region's agent key from the mounted Secret, empty while there is none."""
+    return (read_file(folder / names.KEY_AGENT) or "").encode()
 
 
 def read_file(file: Path) -> str | None:

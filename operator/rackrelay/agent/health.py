@@ -33,7 +33,6 @@ class Finding:
     ok: bool
     message: str = ""
     running: str | None = None
-    serial: int | None = None
 
 
 Probe = Callable[[Duties, str], Awaitable[Finding]]
@@ -55,11 +54,22 @@ async def probe_named(duties: Duties, node_ip: str) -> Finding:
     query_id = secrets.randbelow(65536)
     version = await ask_udp(node_ip, duties.dns_port, wire.ask_version(query_id))
     running = wire.read_version(query_id, version)
-    answer = await ask_udp(node_ip, duties.dns_port, wire.ask_soa(query_id, duties.domain))
     try:
-        return Finding(True, running=running, serial=wire.read_serial(query_id, answer))
+        await ask_serial(duties, node_ip)
     except wire.BadAnswer as error:
         return Finding(False, f"SOA of {duties.domain}: {error}", running=running)
+    return Finding(True, running=running)
+
+
+async def ask_serial(duties: Duties, node_ip: str) -> int:
+    """The serial of the internal zone that this pod's named serves.
+
+    Raises:
+        OSError, wire.BadAnswer: named is not there, or does not serve the zone. The caller limits the time.
+    """
+    query_id = secrets.randbelow(65536)
+    answer = await ask_udp(node_ip, duties.dns_port, wire.ask_soa(query_id, duties.domain))
+    return wire.read_serial(query_id, answer)
 
 
 async def probe_nginx(_duties: Duties, _node_ip: str) -> Finding:

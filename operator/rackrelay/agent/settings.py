@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 from rackrelay import names
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Paths:
     agent_key: Path = Path(names.DIR_AGENT_KEY)
     run: Path = Path(names.DIR_RUN)
     state: Path = Path(names.DIR_STATE)
+    tsig: Path = Path(names.DIR_TSIG)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,11 @@ class NodeValues:
 
 @dataclass(frozen=True)
 class Duties:
-    """agent.json: what this pod runs and whom it must reach. `regions` are addresses as text."""
+    """agent.json: what this pod runs and whom it must reach. `regions` are addresses as text.
+
+    `heartbeats` are the address and port of each replica that wants to hear this rack, `heartbeat_s` how often;
+    `subnets` are those whose names the zone has.
+    """
 
     kind: str
     domain: str
@@ -41,11 +48,26 @@ class Duties:
     dns_port: int
     regions: tuple[str, ...]
     http_port: int
+    heartbeats: tuple[tuple[str, int], ...] = ()
+    heartbeat_s: float = 0.25
+    subnets: tuple[Network, ...] = ()
 
     @property
     def is_rack(self) -> bool:
         """Whether this is a rack's pod, which machines use."""
         return self.kind == "rack"
+
+
+def read_ordinal(pod_name: str) -> int:
+    """Which replica of the region a pod is.
+
+    Raises:
+        ValueError: the name is none that a StatefulSet gives, or there is no heartbeat port for it.
+    """
+    ordinal = int(pod_name.rpartition("-")[2])
+    if not 0 <= ordinal <= names.PORT_HEARTBEAT_LAST - names.PORT_HEARTBEAT_FIRST:
+        raise ValueError(f"no heartbeat port for {pod_name}")
+    return ordinal
 
 
 def read_node_values(environ: Mapping[str, str]) -> NodeValues:
@@ -75,4 +97,8 @@ def parse_duties(text: str) -> Duties:
         dns_port=int(document["dnsPort"]),
         regions=tuple(str(ip_address(address)) for address in document["regions"]),
         http_port=int(document["httpPort"]),
+        # An operator of the release before does not write these.
+        heartbeats=tuple((str(ip_address(host)), int(port)) for host, port in document.get("heartbeats", ())),
+        heartbeat_s=int(document.get("heartbeatMilliseconds", 250)) / 1000,
+        subnets=tuple(ip_network(cidr) for cidr in document.get("subnets", ())),
     )

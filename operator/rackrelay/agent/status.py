@@ -1,5 +1,6 @@
 """What the agent knows at this moment, and the document that it reports. Pure."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +17,8 @@ class Knowledge:
     """Written by the agent's loops, read by its server.
 
     `wanted` maps a daemon to the hash of its mounted file, `rejected` to why that is not live, `failures` counts
-    failed requests in a row, `answered` holds the daemons that were well at least once.
+    failed requests in a row, `answered` holds the daemons that were well at least once. `serial` is what named has
+    served within the last second, `peers` the part of the document about other racks.
     """
 
     values: NodeValues
@@ -31,6 +33,8 @@ class Knowledge:
     wanted: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     restart_needed: tuple[str, ...] = ()
+    serial: int | None = None
+    peers: Sequence[Mapping[str, Any]] = ()
 
     def learn(self, daemon: str, finding: Finding) -> None:
         """Take in what a request to a daemon showed."""
@@ -42,14 +46,14 @@ class Knowledge:
 
 def build_document(known: Knowledge) -> dict[str, Any]:
     """The status document of port 5249."""
-    named = known.findings.get("named")
     return {
         "node": known.values.node_name,
         "pod": known.values.pod_name,
         "addresses": [_address(a) for a in known.addresses],
         "daemons": {daemon: _daemon(known, daemon) for daemon in known.daemons},
         "regions": {"reachable": known.regions_reachable, "known": known.regions_known},
-        "zone": {"serial": named.serial} if named and named.serial is not None else None,
+        "peers": list(known.peers),
+        "zone": {"serial": known.serial} if known.serial is not None else None,
         "config": {
             "hash": known.config_hash,
             "applied": bool(known.config_hash) and not known.rejected and not outdated(known),

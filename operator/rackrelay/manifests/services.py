@@ -28,6 +28,7 @@ def _build(region: RegionController, ordinal: int) -> Manifest:
                 _port("http", region.http_port, "TCP"),
                 _port("proxy", names.PORT_REGION_PROXY, "TCP"),
                 _port("syslog", names.PORT_REGION_SYSLOG, "TCP"),
+                _port("heartbeat", names.port_heartbeat(ordinal), "TCP"),
             ],
         },
     }

@@ -2,12 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from typing import Any
 
 from rackrelay import names
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,15 @@ class RackInterface:
 
 
 @dataclass(frozen=True)
+class PeerSight:
+    """Whether a rack gets answers from an address of another rack, on a subnet that both are in."""
+
+    subnet: Network
+    address: Address
+    heard: bool
+
+
+@dataclass(frozen=True)
 class AgentStatus:
     """What an agent says of its pod. `failing` maps a daemon to what is wrong with it."""
 
@@ -85,6 +105,39 @@ class AgentStatus:
     config_applied: bool = False
     rejected: Mapping[str, str] = field(default_factory=dict)
     restart_needed: tuple[str, ...] = ()
+    peers: tuple[PeerSight, ...] = ()
+
+
+@dataclass(frozen=True)
+class RackBeat:
+    """What a region replica heard of one rack. `status` is None when it sent none that can be read."""
+
+    heard: bool
+    serial: int | None = None
+    status: AgentStatus | None = None
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far one has followed what a region replica hears; the default is not at all."""
+
+    version: int = 0
+    epoch: str = ""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a region replica heard since a Cursor: of all racks when it is `full`, else of those that changed."""
+
+    version: int
+    epoch: str
+    full: bool
+    racks: Mapping[str, RackBeat] = field(default_factory=dict)
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to go on."""
+        return Cursor(self.version, self.epoch)
 
 
 def parse_pod(body: Mapping[str, Any]) -> Pod:
@@ -144,7 +197,30 @@ def parse_agent_status(document: Mapping[str, Any]) -> AgentStatus:
         config_applied=config["applied"],
         rejected=dict(config.get("rejected", {})),
         restart_needed=tuple(config.get("restartNeeded", ())),
+        peers=tuple(
+            PeerSight(ip_network(p["subnet"]), ip_address(p["address"]), bool(p["heard"]))
+            for p in document.get("peers", ())
+        ),
     )
+
+
+def parse_heard(document: Mapping[str, Any]) -> Heard:
+    """Heard from the JSON document that a region's agent answers at /heard.
+
+    Raises:
+        KeyError, ValueError, TypeError, AttributeError: the document is not of the agreed form.
+    """
+    racks = {name: _parse_beat(entry) for name, entry in document["racks"].items()}
+    return Heard(int(document["version"]), str(document["epoch"]), bool(document["full"]), racks)
+
+
+def _parse_beat(entry: Mapping[str, Any]) -> RackBeat:
+    try:
+        status = parse_agent_status(entry["status"]) if entry["status"] else None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        # One rack of another release must not hide what is heard of all the others.
+        status = None
+    return RackBeat(bool(entry["heard"]), entry["serial"], status)
 
 
 def _problem(status: Mapping[str, Any]) -> str:

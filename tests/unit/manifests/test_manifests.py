@@ -165,7 +165,9 @@ def test_services_are_one_a_replica() -> None:
         selector = service["spec"]["selector"]
         assert selector["statefulset.kubernetes.io/pod-name"] == service["metadata"]["name"]
         ports = [(p["port"], p["protocol"]) for p in service["spec"]["ports"]]
-        assert ports == [(5242, "UDP"), (5242, "TCP"), (5240, "TCP"), (5245, "TCP"), (5247, "TCP")]
+        heartbeat = 5250 + services.index(service)
+        common = [(5242, "UDP"), (5242, "TCP"), (5240, "TCP"), (5245, "TCP"), (5247, "TCP")]
+        assert ports == [*common, (heartbeat, "TCP")]
 
 
 def test_http_port_of_the_region_is_the_users() -> None:

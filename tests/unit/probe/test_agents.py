@@ -9,7 +9,8 @@ import pytest
 from rackrelay import names
 from rackrelay.errors import NotReady
 from rackrelay.model.observed import parse_agent_status
-from rackrelay.probe.agents import _url, fetch_status
+from rackrelay.probe.agents import fetch_status
+from rackrelay.probe.signed import build_url
 from tests.fakes.agent import FakeAgent, build_document
 
 ADDRESS, KEY = "127.55.0.1", b"agent key"
@@ -59,5 +60,5 @@ async def test_nobody_listens(agent: FakeAgent, session: aiohttp.ClientSession) 
 
 
 def test_url_of_both_families() -> None:
-    assert _url("192.0.2.1") == "http://192.0.2.1:5249/status"
-    assert _url("fd00::1") == "http://[fd00::1]:5249/status"
+    assert build_url("192.0.2.1", "/status") == "http://192.0.2.1:5249/status"
+    assert build_url("fd00::1", "/status") == "http://[fd00::1]:5249/status"

@@ -1,0 +1,68 @@
+"""Who of the other racks is asked, and who is heard, by an invented clock."""
+
+from ipaddress import ip_network
+
+from rackrelay.agent.addresses import NodeAddress
+from rackrelay.agent.peers import Peer, Sights, choose_sources
+
+NET = ip_network("10.10.0.0/24")
+
+
+def test_peer_of_whom_nothing_is_known_is_left_out() -> None:
+    sights = Sights()
+    sights.follow(NET, ["10.10.0.3"], 0.0)
+    assert sights.document() == []
+
+
+def test_answer_makes_it_heard_and_three_misses_unheard() -> None:
+    peer = Peer("10.10.0.3", 0.0)
+    peer.ask(1)
+    peer.answer(1)
+    assert peer.heard is True
+    for query_id in (2, 3, 4):
+        peer.ask(query_id)
+        assert peer.heard is True
+    peer.ask(5)
+    assert peer.heard is False
+    peer.answer(5)
+    assert (peer.heard, peer.misses) == (True, 0)
+
+
+def test_answer_to_an_earlier_question_does_not_count() -> None:
+    peer = Peer("10.10.0.3", 0.0)
+    for query_id in (1, 2, 3, 4):
+        peer.ask(query_id)
+    peer.answer(3)
+    assert peer.heard is False
+
+
+def test_peer_that_left_the_zone_is_asked_for_another_minute() -> None:
+    sights = Sights()
+    sights.follow(NET, ["10.10.0.3", "10.10.0.4"], 0.0)
+    sights.follow(NET, ["10.10.0.4"], 59.0)
+    assert sorted(sights.subnets[NET]) == ["10.10.0.3", "10.10.0.4"]
+    sights.follow(NET, ["10.10.0.4"], 61.0)
+    assert sorted(sights.subnets[NET]) == ["10.10.0.4"]
+
+
+def test_document_is_sorted_as_numbers_are() -> None:
+    sights, six = Sights(), ip_network("fd00::/64")
+    sights.follow(six, ["fd00::2"], 0.0)
+    sights.follow(NET, ["10.10.0.10", "10.10.0.9"], 0.0)
+    for peers in sights.subnets.values():
+        for peer in peers.values():
+            peer.ask(1)
+            peer.answer(1)
+    assert [p["address"] for p in sights.document()] == ["10.10.0.9", "10.10.0.10", "fd00::2"]
+    assert sights.document()[0] == {"subnet": "10.10.0.0/24", "address": "10.10.0.9", "heard": True}
+    sights.keep([six])
+    assert [p["address"] for p in sights.document()] == ["fd00::2"]
+
+
+def test_source_is_the_first_address_in_the_longest_prefix() -> None:
+    inner = ip_network("10.10.0.128/25")
+    first = NodeAddress("prov0", "10.10.0.2", 24, carrier=True)
+    second = NodeAddress("prov0", "10.10.0.9", 24, carrier=True)
+    nested = NodeAddress("prov0", "10.10.0.200", 25, carrier=True)
+    other = NodeAddress("fab0", "192.168.0.2", 24, carrier=True)
+    assert choose_sources((first, second, nested, other), [NET, inner]) == {NET: first, inner: nested}
