@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroute2 import AsyncIPRoute
 
 from rackrelay import names
-from rackrelay.agent import addresses, health, mounted, regions, status, zonefile
+from rackrelay.agent import addresses, health, mounted, regions, status, wire, zonefile
 from rackrelay.agent.check import FILES
 from rackrelay.agent.expand import companions_of, expand
 from rackrelay.agent.mounted import Snapshot
@@ -19,6 +19,10 @@ from rackrelay.agent.swap import RELOADABLE, Swapper
 WATCH_INTERVAL_S = 0.2
 PROBE_INTERVAL_S = 1.0
 ADDRESS_INTERVAL_S = 1.0
+SERIAL_INTERVAL_S = 0.25
+SERIAL_TIMEOUT_S = 0.5
+# A restart of named takes less than this; nobody needs to hear of it.
+SERIAL_MISSES = 3
 # A file that was refused may be fine later (a full disk, a slow checker); a daemon may have missed its signal.
 RETRY_INTERVAL_S = 5.0
 
@@ -35,6 +39,7 @@ class Agent:
     _seen: str | None = None
     _retry_at: float = 0.0
     _zone_prepared: bool = False
+    _serial_misses: int = 0
 
     async def watch_config(self) -> None:
         """Apply what is mounted when it changed, and again now and then while it is not what runs."""
@@ -65,6 +70,19 @@ class Agent:
         self.known.restart_needed = tuple(
             d for d in duties.daemons if d in FILES and d not in RELOADABLE and self.swapper.restart_needed(d)
         )
+
+    async def watch_serial(self) -> None:
+        """Keep up with the serial that named serves; none once it failed to say so a few times in a row."""
+        if self.duties is None:
+            return
+        try:
+            async with asyncio.timeout(SERIAL_TIMEOUT_S):
+                self.known.serial = await health.ask_serial(self.duties, self.values.node_ip)
+            self._serial_misses = 0
+        except (OSError, wire.BadAnswer):
+            self._serial_misses += 1
+            if self._serial_misses >= SERIAL_MISSES:
+                self.known.serial = None
 
     async def probe_regions(self) -> None:
         """Count the region replicas in reach."""
