@@ -17,6 +17,7 @@ from rackrelay.controllers.context import Context
 from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.evidence import EvidenceBook
 from rackrelay.controllers.leadership import Election, lead_forever, learn_keys_forever
+from rackrelay.controllers.listen import listen_forever
 from rackrelay.controllers.observe import poll_forever, probe_forever
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.resync import fill_cache, resync_forever
@@ -87,6 +88,7 @@ async def _work(context: Context, election: Election, bursts: "asyncio.Queue[Kin
         group.create_task(resync_forever(context, bursts))
         group.create_task(probe_forever(context))
         group.create_task(poll_forever(context))
+        group.create_task(listen_forever(context))
         group.create_task(learn_keys_forever(context))
         group.create_task(lead_forever(context, election))
 

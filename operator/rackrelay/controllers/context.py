@@ -129,8 +129,10 @@ class Context:
         sighting = self.book.find(rack.meta.namespace, node.name)
         asked = node.drained or node.name in rack.drained_nodes
         leaving = pod is not None and pod.deleting
-        evidence = sighting.evidence(asked, leaving) if sighting and pod else Evidence(misses=0)
-        return judge(evidence, self.now(), self.settings.probe_misses)
+        now = self.now()
+        heard = self.book.heard(rack.meta.namespace, node.name, now)
+        evidence = sighting.evidence(asked, leaving, heard) if sighting and pod else Evidence(misses=0)
+        return judge(evidence, now, self.settings.probe_misses)
 
     def note_steadiness(self, rack: RackController) -> None:
         """Add the judgement of this moment to each rack's past."""
@@ -141,11 +143,21 @@ class Context:
                 judged = self.judge(rack, node, pods.get(node.name))
                 sighting.steadiness = observe(sighting.steadiness, judged, now)
 
+    def replicas_of(self, region: RegionController) -> list[NameServer]:
+        """The region's own name servers; their agents hear the racks."""
+        namespace = region.meta.namespace
+        pods = self.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
+        return [NameServer(namespace, p.name, p.address, names.PORT_REGION_DNS) for p in pods if p.address]
+
+    def live_regions(self) -> list[RegionController]:
+        """The regions of all namespaces that nobody is deleting."""
+        namespaces = self.settings.region_namespaces
+        return [r for ns in namespaces for r in self.cache.regions(ns) if not r.meta.deleting]
+
     def servers_of(self, region: RegionController) -> list[NameServer]:
         """The name servers that should serve a region's zone: its own pods and its racks."""
         namespace = region.meta.namespace
-        replicas = self.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
-        servers = [NameServer(namespace, p.name, p.address, names.PORT_REGION_DNS) for p in replicas if p.address]
+        servers = self.replicas_of(region)
         for rack in self.racks_of(region):
             nodes = {node.name for node in self.nodes_of(rack)}
             for node, pod in self.rack_pods(rack).items():

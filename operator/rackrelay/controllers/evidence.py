@@ -3,13 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rackrelay.model.observed import Address, AgentStatus, NameServer
+from rackrelay.model.observed import Address, AgentStatus, Heard, NameServer, PeerSight, RackBeat
 from rackrelay.model.rack import RackController
 from rackrelay.names import PORT_DNS
 from rackrelay.zone.evidence import Evidence, lost_together
 from rackrelay.zone.steadiness import Steadiness
 
 ServerKey = tuple[str, str]
+
+# A region's long poll answers every two seconds at least.
+HEARING_FRESH_S = 4.0
+HEARING_MATURE_S = 3.0
+SECOND_HAND_S = 2.0
+SIGHT_MAX_AGE_S = 5.0
 
 
 @dataclass
@@ -36,7 +42,11 @@ class Sighting:
             return True
         return self.answered_at is not None and (self.status is not None or self.status_misses >= misses_allowed)
 
-    def evidence(self, drained: bool, leaving: bool) -> Evidence:
+    def is_status_older(self, now: float, age_s: float) -> bool:
+        """Whether its agent's status is older than that, or was never seen."""
+        return self.status_at is None or now - self.status_at > age_s
+
+    def evidence(self, drained: bool, leaving: bool, heard: bool | None = None) -> Evidence:
         """What the zone rule needs to know. `drained`: a person asked for it; `leaving`: the pod is being deleted."""
         return Evidence(
             misses=self.misses,
@@ -44,10 +54,25 @@ class Sighting:
             behind_since=self.behind_since,
             status=self.status,
             status_at=self.status_at,
+            heard=heard,
             lost_together=self.lost_together,
             drained=drained,
             leaving=leaving,
         )
+
+
+@dataclass
+class Hearing:
+    """What one region replica hears of racks. `since`: when this run of its agent was first seen; `at`: when last."""
+
+    epoch: str
+    since: float
+    at: float
+    racks: dict[str, RackBeat] = field(default_factory=dict)
+
+    def can_tell(self, now: float) -> bool:
+        """Whether it answered lately, and has run for long enough that racks have found it."""
+        return now - self.at <= HEARING_FRESH_S and now - self.since >= HEARING_MATURE_S
 
 
 @dataclass
@@ -57,6 +82,7 @@ class EvidenceBook:
     misses_allowed: int
     _sightings: dict[ServerKey, Sighting] = field(default_factory=dict)
     _remembered: dict[ServerKey, tuple[Address, ...]] = field(default_factory=dict)
+    _hearings: dict[ServerKey, Hearing] = field(default_factory=dict)
 
     def track(self, servers: Iterable[NameServer]) -> list[Sighting]:
         """The sightings of exactly these servers; new ones begin empty, others are dropped."""
@@ -68,6 +94,7 @@ class EvidenceBook:
                 known.server, known.waiting = server, False
             kept[key] = known
         self._sightings = kept
+        self._hearings = {key: hearing for key, hearing in self._hearings.items() if key in kept}
         return list(kept.values())
 
     def note_silence(self, now: float) -> None:
@@ -81,6 +108,40 @@ class EvidenceBook:
         together = {(namespace, name) for namespace, crowd in crowds.items() for name in lost_together(crowd)}
         for key, sighting in self._sightings.items():
             sighting.lost_together = key in together
+
+    def hear(self, replica: NameServer, heard: Heard, now: float) -> None:
+        """Note what a region replica hears; it also vouches for the status of racks whose agents do not answer us."""
+        key = (replica.namespace, replica.name)
+        hearing = self._hearings.get(key)
+        if hearing is None or hearing.epoch != heard.epoch:
+            hearing = self._hearings[key] = Hearing(heard.epoch, now, now)
+        if heard.full:
+            hearing.racks.clear()
+        hearing.racks.update(heard.racks)
+        hearing.at = now
+        for name, beat in hearing.racks.items():
+            sighting = self.find(replica.namespace, name)
+            if beat.heard and sighting is not None and sighting.is_status_older(now, SECOND_HAND_S):
+                sighting.status, sighting.status_at = beat.status or sighting.status, now
+
+    def heard(self, namespace: str, rack: str, now: float) -> bool | None:
+        """Whether any region replica hears a rack; None when none of them can tell."""
+        telling = [
+            hearing
+            for key, hearing in self._hearings.items()
+            if key[0] == namespace and hearing.can_tell(now) and self._sightings[key].misses < self.misses_allowed
+        ]
+        if not telling:
+            return None
+        return any(hearing.racks[rack].heard for hearing in telling if rack in hearing.racks)
+
+    def sights(self, namespace: str, now: float) -> dict[str, tuple[PeerSight, ...]]:
+        """Rack -> what it hears of other racks, for those whose status is not old."""
+        return {
+            name: sighting.status.peers
+            for (space, name), sighting in self._sightings.items()
+            if space == namespace and sighting.status is not None and not sighting.is_status_older(now, SIGHT_MAX_AGE_S)
+        }
 
     def find(self, namespace: str, name: str) -> Sighting | None:
         """What was seen of one server."""

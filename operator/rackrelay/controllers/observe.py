@@ -53,7 +53,7 @@ async def poll_forever(context: Context) -> None:
         await asyncio.gather(
             *(
                 _poll(context, region, server, limit)
-                for region in _regions(context)
+                for region in context.live_regions()
                 for server in context.servers_of(region)
             )
         )
@@ -63,7 +63,7 @@ async def poll_forever(context: Context) -> None:
 def _probe_all(context: Context, prober: Prober, count_misses: bool) -> None:
     questions: dict[tuple[str, str], str] = {}
     servers: list[NameServer] = []
-    for region in _regions(context):
+    for region in context.live_regions():
         for server in context.servers_of(region):
             servers.append(server)
             questions[(server.namespace, server.name)] = region.domain
@@ -77,14 +77,14 @@ def _probe_all(context: Context, prober: Prober, count_misses: bool) -> None:
 
 def _note_pasts(context: Context) -> None:
     context.book.note_silence(context.now())
-    for region in _regions(context):
+    for region in context.live_regions():
         for rack in context.racks_of(region):
             context.note_steadiness(rack)
 
 
 def _enqueue_changes(context: Context, before: Judgements, tick: int) -> Judgements:
     after: Judgements = {}
-    for region in _regions(context):
+    for region in context.live_regions():
         key = region.meta.key
         after[key] = {v.name: v.judgement for rack in context.racks_of(region) for v in context.views_of(rack)}
         behind = _note_lag(context, region)
@@ -137,7 +137,3 @@ def _enqueue_region(context: Context, region: RegionController) -> None:
     context.queue.add(Key("region", *region.meta.key))
     for rack in context.racks_of(region):
         context.queue.add(Key("rack", *rack.meta.key))
-
-
-def _regions(context: Context) -> list[RegionController]:
-    return [r for ns in context.settings.region_namespaces for r in context.cache.regions(ns) if not r.meta.deleting]

@@ -16,6 +16,7 @@ from rackrelay.errors import Conflict, InvalidSpec, NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
+from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.plan import Zone, next_serial, parse_zone_text, plan_change
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome, repair, send_update
@@ -39,7 +40,10 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     if not is_settled(context, region, servers):
         raise NotReady("racks are still being asked for the first time")
     subnets = context.subnets_of(region)
-    answers = answer_subnets(subnets, view_racks(context, region))
+    views = view_racks(context, region)
+    sights = context.book.sights(region.meta.namespace, context.now())
+    cut_off = cut_off_addresses(sights, {view.name: view.addresses for view in views})
+    answers = answer_subnets(subnets, views, cut_off)
     rrsets = build_rrsets(answers, [s.cidr for s in subnets if s.managed])
     wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers))
     if wanted != published:

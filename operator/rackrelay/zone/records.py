@@ -48,13 +48,19 @@ class Answer:
         return self.tier is Tier.UNREACHABLE
 
 
-def answer_subnets(subnets: Sequence[Subnet], racks: Iterable[RackView]) -> dict[Network, Answer]:
-    """One Answer per subnet. An address counts for the subnet with the longest prefix that holds it."""
+def answer_subnets(
+    subnets: Sequence[Subnet], racks: Iterable[RackView], cut_off: frozenset[Address] = frozenset()
+) -> dict[Network, Answer]:
+    """One Answer per subnet. An address counts for the subnet with the longest prefix that holds it.
+
+    `cut_off`: addresses of racks that the other racks of the subnet do not hear there (`peers`).
+    """
     networks = sorted((s.cidr for s in subnets), key=lambda n: n.prefixlen, reverse=True)
     members: dict[Network, list[Member]] = {network: [] for network in networks}
     for rack in sorted(racks, key=lambda r: r.name):
         for network, addresses in _by_network(rack.addresses, networks).items():
-            members[network].append(Member(rack.name, addresses, rack.judgement))
+            judgement = _on_subnet(rack.judgement, addresses, cut_off)
+            members[network].append(Member(rack.name, addresses, judgement))
     return {network: _answer(tuple(found)) for network, found in members.items()}
 
 
@@ -72,6 +78,13 @@ def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) 
 def sort_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
     """Addresses in numeric order, as status and zone show them."""
     return tuple(sorted((ip_address(t) for t in texts), key=_order))
+
+
+def _on_subnet(judgement: Judgement, addresses: tuple[Address, ...], cut_off: frozenset[Address]) -> Judgement:
+    if judgement.tier is not Tier.HEALTHY or not cut_off.issuperset(addresses):
+        return judgement
+    message = "the other racks of this subnet do not hear it there; check its cable and switch port"
+    return Judgement(Tier.DEGRADED, "PeersDeaf", message)
 
 
 def _answer(members: tuple[Member, ...]) -> Answer:

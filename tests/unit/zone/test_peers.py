@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 from rackrelay.model.observed import PeerSight
 from rackrelay.zone.evidence import Judgement, Tier
-from rackrelay.zone.peers import unheard_addresses
+from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.records import RackView, answer_subnets
 from tests import gen
 
@@ -17,22 +17,30 @@ def sees(**heard: bool) -> tuple[PeerSight, ...]:
     return tuple(PeerSight(NET, addresses[name], ok) for name, ok in heard.items())
 
 
+def cut_off(sights: dict[str, tuple[PeerSight, ...]]) -> frozenset[object]:
+    return cut_off_addresses(sights, {"a": (A,), "b": (B,), "c": (C,)})
+
+
 def test_rack_that_two_others_do_not_hear() -> None:
     sights = {"a": sees(b=True, c=False), "b": sees(a=True, c=False), "c": sees(a=False, b=False)}
-    assert unheard_addresses(sights) == {C}
+    assert cut_off(sights) == {C}
 
 
 def test_two_racks_cannot_tell_which_of_them_is_cut_off() -> None:
-    assert unheard_addresses({"a": sees(b=False), "b": sees(a=False)}) == frozenset()
+    assert cut_off({"a": sees(b=False), "b": sees(a=False)}) == frozenset()
 
 
 def test_one_witness_is_not_enough() -> None:
-    assert unheard_addresses({"a": sees(b=True, c=False), "b": sees(a=True, c=True)}) == frozenset()
+    assert cut_off({"a": sees(b=True, c=False), "b": sees(a=True, c=True)}) == frozenset()
 
 
 def test_switch_that_is_down_for_all_blames_nobody() -> None:
     sights = {"a": sees(b=False, c=False), "b": sees(a=False, c=False), "c": sees(a=False, b=False)}
-    assert unheard_addresses(sights) == frozenset()
+    assert cut_off(sights) == frozenset()
+
+
+def test_rack_that_nobody_asks_any_more_and_that_hears_nobody() -> None:
+    assert cut_off({"a": sees(b=True), "b": sees(a=True), "c": sees(a=False, b=False)}) == {C}
 
 
 def test_unheard_rack_is_degraded_on_that_subnet_alone() -> None:
