@@ -1,0 +1,241 @@
+"""How clients spread over racks: what named answers first, and what glibc on a machine makes of it.
+
+The client's Debian is that of the lab's machines; named and its configuration are those of a rack.
+"""
+
+import json
+import os
+import random
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import dns.message
+import pytest
+
+from lab.debian import machine_tree
+from rackrelay import names
+from rackrelay.model.meta import Meta
+from rackrelay.model.rack import Network
+from rackrelay.model.subnet import Subnet
+from rackrelay.render.inputs import RackInputs
+from rackrelay.render.rack import render_rack
+from rackrelay.zone.balance import address_shares
+from tests.dataplane import site as place
+from tests.dataplane.netns import Namespace, connect, give, namespaces
+from tests.dataplane.pod import Pod, wait_until
+
+pytestmark = pytest.mark.dataplane
+
+# Subnet -> the rack's address there, which is the machines' name server and, where racks are elsewhere, their router.
+SERVERS = {
+    "10.10.0.0/24": "10.10.0.250",
+    "10.20.0.0/24": "10.20.0.250",
+    "fd00:10::/64": "fd00:10::fa",
+    "fd00:20::/64": "fd00:20::fa",
+}
+RACKS = {
+    "two": ("10.10.0.2", "10.10.0.3"),
+    "three": ("10.10.0.4", "10.10.0.5", "10.10.0.6"),
+    "five": tuple(f"10.10.0.{i}" for i in range(8, 13)),
+    "apart": ("10.10.0.10", "10.10.0.40", "10.10.0.200"),
+    "uneven": ("10.10.0.2", "10.10.0.3", "10.10.0.5", "10.10.0.9", "10.10.0.130"),
+    "six": ("fd00:10::2", "fd00:10::3"),
+    "six-apart": ("fd00:10::2", "fd00:10::4000:0:0:2", "fd00:10::8000:0:0:2", "fd00:28::2"),
+}
+RACK_MAC = "02:00:00:00:00:fa"
+QUERIES = 10_000
+PROGRAM = Path(__file__).with_name("first_choice.py")
+
+# The machine's tree, with nothing of its own but the name server.
+_ENTER = """
+set -e
+mount --make-rprivate /
+mount --bind "$TREE" "$ROOT"
+mount --bind "$RESOLV_CONF" "$ROOT/etc/resolv.conf"
+mount -o remount,bind,ro "$ROOT"
+exec chroot "$ROOT" python3 -c "$PROGRAM"
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A machine, a rack with nothing but its agent and named, and a cable between them."""
+
+    machine: Namespace
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def bench(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("balance")
+    with namespaces("machine", "rack") as spaces:
+        connect(spaces["machine"], "prov0", spaces["rack"], "prov0")
+        spaces["rack"].ip("link", "set", "prov0", "address", RACK_MAC)
+        for cidr, server in SERVERS.items():
+            give(spaces["rack"], "prov0", f"{server}/{ip_network(cidr).prefixlen}")
+        rack = Pod(image_root, folder / "rack", spaces["rack"], "rack1", SERVERS["10.10.0.0/24"])
+        try:
+            rack.create(b"key", _tsig_files())
+            rack.publish(place.ZONE_SERIAL, _zone())
+            subnets = tuple(Subnet(Meta("site", f"s{i}"), ip_network(cidr)) for i, cidr in enumerate(SERVERS))
+            rack.configure(render_rack(RackInputs(place.REGION, subnets, place.RACK_INPUTS.endpoints)))
+            rack.start("named")
+            wait_until(lambda: _answers(spaces["machine"]), "named answers", lambda: rack.log("named"))
+            yield Bench(spaces["machine"], folder)
+        finally:
+            rack.destroy()
+
+
+def _tsig_files() -> dict[str, str]:
+    name = names.tsig_key(place.REGION.meta.namespace, place.REGION.meta.name)
+    block = f'key "{name}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
+    return {names.KEY_TSIG_NAME: name, names.KEY_TSIG_SECRET: "c2VjcmV0", names.tsig_file(1): block}
+
+
+def _zone() -> str:
+    """The published zone with a name for each set of racks."""
+    head = place.ZONE_TEXT.splitlines()[:2]
+    records = [
+        f"{name}.{place.DOMAIN}. 15 IN {'AAAA' if ':' in address else 'A'} {address}"
+        for name, addresses in RACKS.items()
+        for address in addresses
+    ]
+    return "\n".join([*head, *records, ""])
+
+
+@contextmanager
+def _asking(machine: Namespace) -> Iterator[socket.socket]:
+    """A socket of the machine's that speaks with the rack's named."""
+    server = SERVERS["10.10.0.0/24"]
+    give(machine, "prov0", "10.10.0.101/24")
+    with machine.inside():
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        client.settimeout(5)
+        client.connect((server, names.PORT_DNS))
+        yield client
+    finally:
+        client.close()
+        machine.ip("address", "flush", "dev", "prov0", "scope", "global")
+
+
+def _query(name: str) -> bytes:
+    return dns.message.make_query(f"{name}.{place.DOMAIN}", "A").to_wire()
+
+
+def _answers(machine: Namespace) -> bool:
+    with _asking(machine) as client, suppress(OSError):
+        client.send(_query("two"))
+        return bool(client.recv(512))
+    return False
+
+
+@pytest.mark.parametrize("name", ["two", "three", "five"])
+def test_named_puts_each_address_first_about_as_often(bench: Bench, name: str) -> None:
+    with _asking(bench.machine) as client:
+        first = ask_often(client, name, QUERIES)
+    assert set(first) == set(RACKS[name])
+    assert max(first.values()) <= 1.1 * QUERIES / len(RACKS[name]), first
+
+
+def ask_often(client: socket.socket, name: str, queries: int) -> Counter[str]:
+    """Address -> how often it came first. A few queries are under way at a time."""
+    found: Counter[str] = Counter()
+    query, in_flight = _query(name), 20
+    for start in range(0, queries, in_flight):
+        for number in range(start, start + in_flight):
+            client.send(number.to_bytes(2, "big") + query[2:])
+        for _ in range(in_flight):
+            wire = client.recv(512)
+            assert int.from_bytes(wire[6:8], "big") == len(RACKS[name]), "records in the answer"
+            # It follows the question: 12 bytes are name (compressed), type, class, TTL and length.
+            address = len(query) + 12
+            found[str(ip_address(wire[address : address + 4]))] += 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "cidr", "lookups"),
+    [
+        pytest.param("two", "10.10.0.0/24", 30, id="side by side"),
+        pytest.param("apart", "10.10.0.0/24", 20, id="apart"),
+        pytest.param("uneven", "10.10.0.0/24", 20, id="some near, one far"),
+        pytest.param("apart", "10.20.0.0/24", 40, id="behind a router"),
+        pytest.param("six", "fd00:10::/64", 120, id="IPv6 side by side"),
+        pytest.param("six-apart", "fd00:10::/64", 10, id="IPv6 apart"),
+        pytest.param("six-apart", "fd00:20::/64", 2, id="IPv6 behind a router"),
+    ],
+)
+def test_machines_choose_as_computed(bench: Bench, name: str, cidr: str, lookups: int) -> None:
+    network = ip_network(cidr)
+    expected = address_shares(network, [ip_address(a) for a in RACKS[name]])
+    measured = choose_often(bench, name, network, lookups)
+    for address, share in expected.items():
+        assert abs(measured[str(address)] - share) <= 0.05 / len(expected), (measured, expected)
+
+
+def test_machines_without_ipv6_choose_evenly(bench: Bench) -> None:
+    with _no_ipv6(bench.machine):
+        measured = choose_often(bench, "apart", ip_network("10.10.0.0/24"), 40)
+    assert max(abs(measured[address] - 1 / 3) for address in RACKS["apart"]) <= 0.05 / 3, measured
+
+
+def choose_often(bench: Bench, name: str, network: Network, lookups: int) -> dict[str, float]:
+    """Address -> share of the lookups in which glibc put it first, on machines all over the network."""
+    server = SERVERS[str(network)]
+    (bench.folder / "root").mkdir(exist_ok=True)
+    (bench.folder / "resolv.conf").write_text(f"nameserver {server}\n")
+    task = {
+        "link": "prov0",
+        "name": f"{name}.{place.DOMAIN}",
+        "lookups": lookups,
+        "machines": [_become(machine, network.prefixlen, server) for machine in _machines(network, server)],
+    }
+    environment = {
+        "PATH": os.environ["PATH"],
+        "TREE": str(machine_tree()),
+        "ROOT": str(bench.folder / "root"),
+        "RESOLV_CONF": str(bench.folder / "resolv.conf"),
+        "PROGRAM": PROGRAM.read_text(),
+    }
+    command = ["nsenter", f"--net={bench.machine.path}", "unshare", "--mount", "sh", "-c", _ENTER]
+    done = subprocess.run(command, env=environment, input=json.dumps(task), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, int] = json.loads(done.stdout)
+    return {address: found.get(address, 0) / sum(found.values()) for address in RACKS[name]}
+
+
+def _machines(network: Network, server: str) -> list[str]:
+    """Every address of a /24, one in each of 64 equal parts of an IPv6 network; not those that no machine can have."""
+    chosen = random.Random(1)
+    parts = 256 if network.version == 4 else 64
+    size = network.num_addresses // parts
+    found = [network[i * size + chosen.randrange(size)] for i in range(parts)]
+    impossible = {network.network_address, network.broadcast_address, ip_address(server)}
+    return [str(address) for address in found if address not in impossible]
+
+
+def _become(machine: str, prefix: int, router: str) -> list[str]:
+    extra = " nodad" if ":" in machine else ""
+    return [
+        f"address add {machine}/{prefix} dev prov0{extra}",
+        f"route replace default via {router}",
+        # Neighbour discovery would wait for an answer to the address that the machine had before.
+        f"neighbour replace {router} lladdr {RACK_MAC} dev prov0 nud permanent",
+    ]
+
+
+@contextmanager
+def _no_ipv6(machine: Namespace) -> Iterator[None]:
+    key = "net.ipv6.conf.all.disable_ipv6"
+    machine.sysctl(key, "1")
+    try:
+        yield
+    finally:
+        machine.sysctl(key, "0")
