@@ -181,7 +181,7 @@ class Pod:
             "PYTHONDONTWRITEBYTECODE": "1",
             "NODE_NAME": self.node,
             "NODE_IP": self.ip,
-            "POD_NAME": f"{self.node}-pod",
+            "POD_NAME": f"{self.node}-pod" if self.is_rack else "demo-region-0",
         }
 
     def _enter(self, *command: str) -> list[str]:

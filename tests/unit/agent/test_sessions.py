@@ -1,0 +1,263 @@
+"""Heartbeat sessions over loopback: rack and region as they are, and strangers of several kinds."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from rackrelay.agent import frames, listener
+from rackrelay.agent.heard import HeardRacks
+from rackrelay.agent.heartbeat import Backoff, Pulse, Sessions, Target
+from rackrelay.agent.listener import Listener
+
+KEY, HOST = b"agent key", "127.55.0.2"
+
+
+@dataclass
+class Region:
+    """A listener on a port of its own, and the time as it sees it."""
+
+    port: int
+    key: bytes = KEY
+    serial: int | None = 7
+    late_s: float = 0.0
+    heard: HeardRacks = field(default_factory=lambda: HeardRacks("e1"))
+    listener: Listener = field(init=False)
+
+    def __post_init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.listener = Listener(self.heard, lambda: self.key, lambda: self.serial, lambda: loop.time() + self.late_s)
+
+    @property
+    def target(self) -> Target:
+        """Where racks reach it."""
+        return Target(HOST, self.port)
+
+
+@asynccontextmanager
+async def listening(region: Region) -> AsyncIterator[Region]:
+    """The region listens meanwhile."""
+    task = asyncio.create_task(region.listener.serve(HOST, region.port))
+    await asyncio.sleep(0.05)
+    try:
+        yield region
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def region(unused_tcp_port: int) -> AsyncIterator[Region]:
+    async with listening(Region(unused_tcp_port)) as region:
+        yield region
+
+
+def build_pulse(node: str = "rack1", key: bytes = KEY) -> Pulse:
+    """A rack that beats fast."""
+    return Pulse(node, lambda: key, interval_s=0.02, serial=5, status=b'{"a":1}')
+
+
+@asynccontextmanager
+async def beating(pulse: Pulse, *targets: Target) -> AsyncIterator[Sessions]:
+    """The rack beats meanwhile."""
+    said: list[str] = []
+    sessions = Sessions(pulse, said.append)
+    sessions.follow(targets)
+    try:
+        yield sessions
+    finally:
+        tasks = list(sessions._tasks.values())
+        sessions.follow(())
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def eventually(holds: Callable[[], object]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is waited for signals nothing
+            await asyncio.sleep(0.01)
+
+
+async def greet(region: Region) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
+    """A connection by hand, and the region's nonce."""
+    reader, writer = await asyncio.open_connection(HOST, region.port)
+    return reader, writer, frames.parse_hello(await reader.readline())
+
+
+def is_heard(region: Region, node: str = "rack1") -> bool:
+    """Whether the region hears the rack."""
+    return node in region.heard.racks and region.heard.racks[node].heard
+
+
+async def test_region_hears_the_rack_and_the_rack_learns_the_regions_serial(region: Region) -> None:
+    pulse = build_pulse()
+    async with beating(pulse, region.target):
+        await eventually(lambda: is_heard(region) and pulse.answered == {region.target: 7})
+        await eventually(lambda: region.heard.racks["rack1"].status == b'{"a":1}')
+        region.serial, pulse.serial, pulse.status = 8, 6, b'{"a":2}'
+        await eventually(lambda: pulse.answered == {region.target: 8})
+        await eventually(lambda: json.loads(region.heard.racks["rack1"].entry.partition(b":")[2])["serial"] == 6)
+        await eventually(lambda: region.heard.racks["rack1"].status == b'{"a":2}')
+    await eventually(lambda: not is_heard(region))
+
+
+async def test_beats_without_news_change_nothing(region: Region) -> None:
+    async with beating(build_pulse(), region.target):
+        await eventually(lambda: is_heard(region) and region.heard.racks["rack1"].status != b"null")
+        rack, version = region.heard.racks["rack1"], region.heard.version
+        last = rack.last
+        await eventually(lambda: rack.last > last)
+        assert region.heard.version == version
+
+
+async def test_rack_comes_back_to_a_region_that_was_restarted(
+    region: Region, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    later = Region(unused_tcp_port_factory())
+    pulse = build_pulse()
+    async with beating(pulse, later.target, region.target):
+        await eventually(lambda: pulse.answered == {region.target: 7})
+        async with listening(later):
+            await eventually(lambda: is_heard(later) and len(pulse.answered) == 2)
+        await eventually(lambda: pulse.answered == {region.target: 7})
+        async with listening(later):
+            await eventually(lambda: is_heard(later))
+
+
+async def test_key_that_is_mounted_later(region: Region) -> None:
+    keys = {"rack": b"", "region": b""}
+    region.listener.key = lambda: keys["region"]
+    pulse = build_pulse()
+    pulse.key = lambda: keys["rack"]
+    async with beating(pulse, region.target):
+        await asyncio.sleep(0.1)
+        keys["rack"] = KEY
+        await asyncio.sleep(0.1)
+        assert not region.heard.racks
+        keys["region"] = KEY
+        await eventually(lambda: is_heard(region))
+
+
+async def test_rack_with_another_key_is_not_heard(region: Region) -> None:
+    pulse = build_pulse(key=b"another")
+    async with beating(pulse, region.target):
+        await asyncio.sleep(0.3)
+    assert not region.heard.racks
+    assert not pulse.answered
+
+
+async def test_replayed_frame_ends_the_session(region: Region) -> None:
+    reader, writer, nonce = await greet(region)
+    frame = frames.sign_beat(KEY, nonce, 1, frames.beat_prefix("rack1", 5) + b"1}")
+    writer.write(frame)
+    assert b'"serial":7' in await reader.readline()
+    writer.write(frame)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(1)
+    assert not is_heard(region)
+    writer.close()
+
+
+async def test_session_of_yesterday_cannot_be_played_again(region: Region) -> None:
+    _, first, nonce = await greet(region)
+    reader, second, _ = await greet(region)
+    second.write(frames.sign_beat(KEY, nonce, 1, frames.beat_prefix("rack1", 5) + b"1}"))
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(1)
+    assert not region.heard.racks
+    for writer in (first, second):
+        writer.close()
+
+
+@pytest.mark.parametrize("size", [frames.GREETING_LIMIT_BYTES + 1, frames.FRAME_LIMIT_BYTES + 1])
+@pytest.mark.parametrize("ends", [b"", b"\n"])
+async def test_frame_that_is_too_long_ends_the_session(region: Region, size: int, ends: bytes) -> None:
+    reader, writer, _ = await greet(region)
+    writer.write(b"x" * size + ends)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(1)
+    writer.close()
+
+
+async def test_later_session_of_a_rack_speaks_for_it(region: Region) -> None:
+    async with beating(build_pulse(), region.target):
+        await eventually(lambda: is_heard(region))
+        async with beating(build_pulse(), region.target):
+            await eventually(lambda: len(region.listener.sessions) == 1)
+            assert is_heard(region)
+
+
+async def test_who_says_nothing_is_sent_away(region: Region) -> None:
+    _, mute, _ = await greet(region)
+    async with beating(build_pulse(), region.target):
+        await eventually(lambda: is_heard(region))
+        region.late_s = listener.GREETING_TIMEOUT_S + 1
+        await asyncio.sleep(0.1)
+        await region.listener.look_after()
+        assert (len(region.listener.strangers), len(region.listener.sessions)) == (0, 1)
+    mute.close()
+
+
+async def test_idle_session_is_closed(region: Region) -> None:
+    _, writer, nonce = await greet(region)
+    writer.write(frames.sign_beat(KEY, nonce, 1, frames.beat_prefix("rack1", 5) + b"1}"))
+    await eventually(lambda: is_heard(region))
+    region.late_s = listener.IDLE_TIMEOUT_S + 1
+    await region.listener.look_after()
+    assert not region.listener.sessions
+    assert not is_heard(region)
+    writer.close()
+
+
+async def test_session_that_floods_is_closed(region: Region) -> None:
+    async with beating(build_pulse(), region.target):
+        await eventually(lambda: is_heard(region))
+        session = next(iter(region.listener.sessions))
+        session._frames = listener.FRAMES_LIMIT + 1
+        await region.listener.look_after()
+        assert session not in region.listener.sessions
+
+
+async def test_strangers_make_room_for_each_other_and_not_racks(
+    region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "STRANGERS_LIMIT", 3)
+    async with beating(build_pulse(), region.target):
+        await eventually(lambda: is_heard(region))
+        opened = [await greet(region) for _ in range(6)]
+        assert len(region.listener.strangers) == 3
+        assert is_heard(region)
+    for _, writer, _ in opened:
+        writer.close()
+
+
+async def test_region_that_hangs_does_not_delay_the_others(
+    region: Region, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    port, over = unused_tcp_port_factory(), asyncio.Event()
+
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, HOST, port)
+    pulse = build_pulse()
+    async with beating(pulse, Target(HOST, port), region.target):
+        await eventually(lambda: pulse.answered == {region.target: 7})
+        assert is_heard(region)
+    over.set()
+    server.close()
+    await server.wait_closed()
+
+
+def test_backoff_grows_and_is_bounded_and_random() -> None:
+    backoff = Backoff()
+    waits = [backoff.next() for _ in range(20)]
+    assert 0.1 <= waits[0] <= 0.2
+    assert all(1.0 <= wait <= 2.0 for wait in waits[5:])
+    assert len(set(waits)) > 10
+    backoff.reset()
+    assert backoff.next() <= 0.2
