@@ -90,6 +90,7 @@ class Agent:
             known = self.duties.regions
             self.known.regions_reachable = await regions.count_reachable(known, self.duties.http_port)
             self.known.regions_known = len(known)
+            self.known.regions_asked = True
 
     async def read_addresses(self) -> None:
         """List the node's addresses."""

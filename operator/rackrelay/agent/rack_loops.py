@@ -42,7 +42,9 @@ class RackLoops:
         if duties is not None:
             self.pulse.interval_s = duties.heartbeat_s
             self.pulse.serial = self.agent.known.serial
-            self.pulse.status = json.dumps(build_report(self.agent.known), separators=(",", ":")).encode()
+            # What was not asked yet is no news: an agent that has just started must not report a sick rack.
+            if self.pulse.status or status.is_complete(self.agent.known):
+                self.pulse.status = json.dumps(build_report(self.agent.known), separators=(",", ":")).encode()
         self.sessions.follow(tuple(Target(host, port) for host, port in duties.heartbeats) if duties else ())
 
     async def list_peers(self) -> None:

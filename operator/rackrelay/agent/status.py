@@ -29,6 +29,7 @@ class Knowledge:
     answered: set[str] = field(default_factory=set)
     regions_known: int = 0
     regions_reachable: int = 0
+    regions_asked: bool = False
     config_hash: str = ""
     wanted: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
@@ -61,6 +62,11 @@ def build_document(known: Knowledge) -> dict[str, Any]:
             "restartNeeded": list(known.restart_needed),
         },
     }
+
+
+def is_complete(known: Knowledge) -> bool:
+    """Whether everything that the document is about was looked at once."""
+    return bool(known.daemons) and known.findings.keys() >= set(known.daemons) and known.regions_asked
 
 
 def outdated(known: Knowledge) -> list[str]:

@@ -1,10 +1,12 @@
 """The status document, read back by the operator's own parser."""
 
+from ipaddress import ip_address, ip_network
+
 from rackrelay.agent.addresses import NodeAddress
 from rackrelay.agent.health import Finding
 from rackrelay.agent.settings import NodeValues
-from rackrelay.agent.status import Knowledge, build_document
-from rackrelay.model.observed import parse_agent_status
+from rackrelay.agent.status import Knowledge, build_document, is_complete
+from rackrelay.model.observed import PeerSight, parse_agent_status
 
 WELL = Finding(True, running="h1")
 
@@ -30,6 +32,27 @@ def test_operator_reads_what_the_agent_writes() -> None:
     assert (status.regions_reachable, status.regions_known) == (2, 2)
     assert status.config_applied
     assert status.config_hash == "c1"
+
+
+def test_document_is_complete_once_everything_was_asked() -> None:
+    known = Knowledge(NodeValues("rack1", "10.0.0.1"))
+    assert not is_complete(known)
+    known.daemons = ("named", "nginx")
+    known.learn("named", WELL)
+    known.regions_asked = True
+    assert not is_complete(known)
+    known.learn("nginx", Finding(False, "refused"))
+    assert is_complete(known)
+    known.regions_asked = False
+    assert not is_complete(known)
+
+
+def test_peers_are_reported_as_the_operator_reads_them() -> None:
+    known = build_knowledge()
+    known.peers = [{"subnet": "10.10.0.0/24", "address": "10.10.0.3", "heard": False}]
+    assert parse_agent_status(build_document(known)).peers == (
+        PeerSight(ip_network("10.10.0.0/24"), ip_address("10.10.0.3"), heard=False),
+    )
 
 
 def test_one_failure_does_not_count_and_two_do() -> None:
