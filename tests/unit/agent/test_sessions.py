@@ -234,6 +234,16 @@ async def test_strangers_make_room_for_each_other_and_not_racks(
         writer.close()
 
 
+async def test_hundreds_of_reconnects_leave_nothing_behind(region: Region) -> None:
+    for number in range(300):
+        _, writer, nonce = await greet(region)
+        writer.write(frames.sign_beat(KEY, nonce, 1, frames.beat_prefix(f"rack{number % 7}", 5) + b"1}"))
+        await writer.drain()
+        writer.close()
+    await eventually(lambda: not region.listener.sessions and not region.listener.strangers)
+    assert len(region.heard.racks) == 7
+
+
 async def test_region_that_hangs_does_not_delay_the_others(
     region: Region, unused_tcp_port_factory: Callable[[], int]
 ) -> None:

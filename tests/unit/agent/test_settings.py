@@ -1,10 +1,11 @@
 """The agent's environment and agent.json."""
 
 import json
+from ipaddress import ip_network
 
 import pytest
 
-from rackrelay.agent.settings import NodeValues, parse_duties, read_node_values
+from rackrelay.agent.settings import NodeValues, parse_duties, read_node_values, read_ordinal
 
 DUTIES = {
     "kind": "rack",
@@ -43,3 +44,19 @@ def test_every_key_of_agent_json_is_needed(key: str) -> None:
     parse_duties(json.dumps(DUTIES))
     with pytest.raises(KeyError, match=key):
         parse_duties(json.dumps({k: v for k, v in DUTIES.items() if k != key}))
+
+
+def test_heartbeats_and_subnets_are_read_and_may_be_missing() -> None:
+    duties = parse_duties(json.dumps(DUTIES))
+    assert (duties.heartbeats, duties.heartbeat_s, duties.subnets) == ((), 0.25, ())
+    more = {"heartbeats": [["fd00:0::1", 5251]], "heartbeatMilliseconds": 100, "subnets": ["10.0.0.0/24", "fd00::/64"]}
+    duties = parse_duties(json.dumps({**DUTIES, **more}))
+    assert (duties.heartbeats, duties.heartbeat_s) == ((("fd00::1", 5251),), 0.1)
+    assert duties.subnets == (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
+
+
+def test_replica_knows_its_ordinal_by_its_pods_name() -> None:
+    assert [read_ordinal(name) for name in ("demo-region-0", "my-2-region-20")] == [0, 20]
+    for name in ("", "demo", "demo-rack-x2x4z", "demo-region-21"):
+        with pytest.raises(ValueError, match=r"invalid literal|no heartbeat port"):
+            read_ordinal(name)

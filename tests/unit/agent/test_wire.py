@@ -63,3 +63,38 @@ def test_garbage_never_raises_anything_else(garbage: bytes, keep: int) -> None:
             wire.read_version(7, message)
         except wire.BadAnswer:
             pass
+
+
+@pytest.mark.parametrize(("version", "kind", "data"), [(4, "A", "10.0.0.1"), (6, "AAAA", "fd00::1")])
+def test_addresses_of_one_family_are_read(version: int, kind: str, data: str) -> None:
+    question = wire.ask_addresses(9, "a.maas-internal", version)
+    parsed = dns.message.from_wire(question)
+    assert (parsed.id, parsed.question[0].to_text(), parsed.payload) == (9, f"a.maas-internal. IN {kind}", 1232)
+    other = ("AAAA", "fd00::2") if version == 4 else ("A", "10.0.0.2")
+    records = ((kind, "IN", data), (other[0], "IN", other[1]))
+    assert wire.read_addresses(9, answer(question, *records), version) == [data]
+
+
+def test_long_answers_are_read_whole() -> None:
+    question = wire.ask_addresses(9, "a.maas-internal", 4)
+    response = dns.message.make_response(dns.message.from_wire(question))
+    listed = [f"10.0.0.{n}" for n in range(60)]
+    response.answer.append(dns.rrset.from_text("a.maas-internal.", 15, "IN", "A", *listed))
+    assert sorted(wire.read_addresses(9, response.to_wire(), 4)) == sorted(listed)
+
+
+def test_name_without_addresses_has_none_and_an_error_is_no_answer() -> None:
+    question = wire.ask_addresses(9, "a.maas-internal", 4)
+    response = dns.message.make_response(dns.message.from_wire(question))
+    assert wire.read_addresses(9, response.to_wire(), 4) == []
+    response.set_rcode(dns.rcode.NXDOMAIN)
+    assert wire.read_addresses(9, response.to_wire(), 4) == []
+    response.set_rcode(dns.rcode.SERVFAIL)
+    with pytest.raises(wire.BadAnswer, match="SERVFAIL"):
+        wire.read_addresses(9, response.to_wire(), 4)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_no_list_of_addresses(data: bytes) -> None:
+    with pytest.raises(wire.BadAnswer):
+        wire.read_addresses(9, b"\0\7" + data, 4)
