@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from rackrelay.agent.server import PATH_HEARD, PATH_STATUS, StatusServer
 from rackrelay.agent.settings import NodeValues, Paths, read_node_values
 from rackrelay.agent.swap import Swapper
 
+FILES_LIMIT = 16384
 STATE_FOLDERS = ("named", "rsyslog", "squid")
 
 
 def main() -> None:
     """Run until the kubelet stops the container."""
     os.umask(0o027)
+    raise_file_limit()
     asyncio.run(run(Paths(), read_node_values(os.environ)))
 
 
@@ -51,6 +54,13 @@ async def run(paths: Paths, values: NodeValues) -> None:
         tasks.create_task(repeat(region.look_after, CARE_INTERVAL_S))
         # The node may get the address after the pod starts: try until it can be listened on.
         tasks.create_task(repeat(lambda: server.serve(values.node_ip), loops.PROBE_INTERVAL_S))
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the container may have: a thousand racks are a thousand connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = FILES_LIMIT if hard == resource.RLIM_INFINITY else min(FILES_LIMIT, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def make_state_folders(state: Path) -> None:
