@@ -30,8 +30,8 @@ SLACK = 0.02
 class Task:
     """Ask `servers` for `kind` of `name` until each gives exactly `wanted`, but no longer than `patience_s`.
 
-    `heartbeat`: asked too, for when it was heard last. `prime_s`: before it starts, each server is asked once, at a
-    random time within so many seconds, so that caches are of different age.
+    `heartbeat`: asked too, for when it was heard last. `prime_s`: the time to live of caches; they are made to expire
+    and filled again at random times, so that they are of different age when the asking begins.
     """
 
     name: str
@@ -63,8 +63,8 @@ class Asker:
         self._wanted = frozenset(task.wanted)
 
     def prime(self) -> None:
-        """Each server is asked once at a time of its own."""
-        began = time.monotonic()
+        """Nobody is asked until what is cached has expired; then each server once at a time of its own."""
+        began = time.monotonic() + self._task.prime_s
         plan = [(began + random.uniform(0, self._task.prime_s), server) for server in self._task.servers]
         for due, server in sorted(plan):
             self._listen(due, frozenset())

@@ -60,10 +60,10 @@ class Fleet:
     key: Key
     zone: Zone
 
-    def change(self, patience_s: float) -> list[float]:
+    def change(self, patience_s: float, prime_s: float) -> list[float]:
         """Seconds from the change of one rrset until each rack answers so; `patience_s` for one that does not."""
         old, new = self.zone, _next(self.zone)
-        with watch(self.enter, self._task(new, patience_s, TTL_S if self.kind.caches else 0.0)) as watching:
+        with watch(self.enter, self._task(new, patience_s, prime_s if self.kind.caches else 0.0)) as watching:
             time.sleep(0.2)
             began = self._send(old, new, (*self.regions, *(self.racks if self.kind.racks_are_primaries else ())))
             seen = watching.finish()

@@ -7,6 +7,7 @@ measured from the UPDATE on, which is generous: MAAS sends it from a loop of its
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
@@ -14,7 +15,7 @@ from tests.bench.maas import read_dns
 from tests.bench.result import Goal, Result, percentile
 from tests.bench.workshop import Workshop
 from tests.bench.zone import configs
-from tests.bench.zone.fleet import REGIONS, Fleet, Kind, run_fleet
+from tests.bench.zone.fleet import REGIONS, TTL_S, Fleet, Kind, run_fleet
 from tests.bench.zone.stage import Stage
 
 RUNS = 5
@@ -23,6 +24,15 @@ GOALS_MS = {20: 100.0, 100: 300.0}
 FASTER = 15.0
 
 Times = list[list[float]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often, how long to wait for a change at most, and for how long caches keep what they have."""
+
+    runs: int
+    patience_s: float
+    prime_s: float
 
 
 def kinds() -> tuple[Kind, Kind, Kind]:
@@ -50,16 +60,16 @@ def run(workshop: Workshop) -> list[Result]:
 
 def measure(workshop: Workshop, count: int) -> list[Result]:
     """All figures with so many racks."""
-    runs, patience_s = workshop.runs(RUNS), workshop.scale(PATIENCE_S, 5)
+    plan = Plan(workshop.runs(RUNS), workshop.scale(PATIENCE_S, 5), workshop.scale(TTL_S, 1))
     with ExitStack() as stack:
         stage = stack.enter_context(Stage(workshop.image, workshop.folder("zone")))
         fleets = [stack.enter_context(run_fleet(kind, stage, count)) for kind in kinds()]
         for fleet in fleets:
             # The first change finds code that was never run and pages that were never read.
-            fleet.change(patience_s)
+            fleet.change(plan.patience_s, 0.0)
             fleet.settle()
-        whole = in_turns(fleets, runs, patience_s, holes=False)
-        holed = in_turns(fleets, runs, patience_s, holes=True)
+        whole = in_turns(fleets, plan, holes=False)
+        holed = in_turns(fleets, plan, holes=True)
     racks, goal_ms = f"{count} racks", GOALS_MS.get(count)
     return [
         *build_rows(racks, whole, goal_ms),
@@ -67,15 +77,15 @@ def measure(workshop: Workshop, count: int) -> list[Result]:
     ]
 
 
-def in_turns(fleets: Sequence[Fleet], runs: int, patience_s: float, holes: bool) -> dict[str, Times]:
+def in_turns(fleets: Sequence[Fleet], plan: Plan, holes: bool) -> dict[str, Times]:
     """Each fleet's times of each run, of each rack. Another region is the one that is left in each run."""
     times: dict[str, Times] = {fleet.kind.name: [] for fleet in fleets}
-    for number in range(runs):
+    for number in range(plan.runs):
         dead = [region for region in range(REGIONS) if region != (REGIONS - 1 - number) % REGIONS] if holes else []
         for turn in range(len(fleets)):
             fleet = fleets[(number + turn) % len(fleets)]
             with fleet.black_holed(dead):
-                times[fleet.kind.name].append(fleet.change(patience_s))
+                times[fleet.kind.name].append(fleet.change(plan.patience_s, plan.prime_s))
             fleet.settle()
     return times
 

@@ -1,0 +1,151 @@
+"""Fake racks and a fake region replica: name servers and agents of as many addresses as wanted, in one process.
+
+The site comes as one line of JSON on standard input, `ready` is printed when everybody listens, and each further line
+is answered with the counts so far. All fakes share one copy of the zone: what one applies, all have.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import dns.opcode
+
+from rackrelay import names
+from rackrelay.zone.plan import Zone, parse_zone_text
+from rackrelay.zone.publish import Key
+from tests.bench.scale.fake_agents import FakeAgents
+from tests.fakes.agent import build_document
+from tests.fakes.name_server import FakeNameServer
+
+
+@dataclass(frozen=True)
+class FakeRack:
+    """One rack: its node's name and address, and its interfaces as text, such as 10.0.0.2/24."""
+
+    name: str
+    address: str
+    interfaces: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the process is told. `region` is the address of the one replica."""
+
+    domain: str
+    zone: str
+    key_name: str
+    key_secret: str
+    agent_key: str
+    config_hash: str
+    region: str
+    racks: tuple[FakeRack, ...]
+
+
+@dataclass
+class Counts:
+    """What was asked of all fakes together; `update_at` is when the last new UPDATE came, on the monotonic clock."""
+
+    probes: int = 0
+    updates: int = 0
+    update_at: float = 0.0
+    polls: int = 0
+
+
+class FakeNameServers(FakeNameServer):
+    """The name servers of all addresses. One UPDATE is worked on once, however many get its bytes; then `changed` is
+    called."""
+
+    def __init__(self, zone: Zone, key: Key, counts: Counts, changed: Callable[[int], None]) -> None:
+        super().__init__(zone, key)
+        self.counts = counts
+        self._changed = changed
+        self._updated: dict[bytes, list[bytes]] = {}
+        self._queried: dict[bytes, list[bytes]] = {}
+
+    def replies(self, wire: bytes) -> list[bytes]:
+        """The messages that answer one."""
+        if (wire[2] >> 3) & 0xF != dns.opcode.UPDATE:
+            return self._query(wire)
+        if wire not in self._updated:
+            self.counts.updates += 1
+            self.counts.update_at = time.monotonic()
+            self._updated = {wire: self._answers(wire)}
+            self._queried = {}
+            self._changed(self.zone.serial)
+        return self._updated[wire]
+
+    def _query(self, wire: bytes) -> list[bytes]:
+        self.counts.probes += 1
+        # Whatever is signed is answered anew; a probe differs from the one before in its first two bytes alone.
+        if int.from_bytes(wire[10:12], "big"):
+            return self._answers(wire)
+        if wire[2:] not in self._queried:
+            self._queried[wire[2:]] = [answer[2:] for answer in self._answers(wire)]
+        return [wire[:2] + answer for answer in self._queried[wire[2:]]]
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, servers: FakeNameServers) -> None:
+        self._servers = servers
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        for answer in self._servers.replies(data)[:1]:
+            self._transport.sendto(answer, addr)
+
+
+async def serve(site: Site) -> None:
+    """Everybody listens until standard input ends."""
+    counts = Counts()
+    key = Key(site.key_name, site.key_secret)
+    zone = parse_zone_text(site.zone, site.domain)
+    agents = FakeAgents(site.agent_key.encode(), _documents(site), zone.serial)
+    servers = FakeNameServers(zone, key, counts, agents.serve)
+    loop = asyncio.get_running_loop()
+    for port, addresses in ((names.PORT_DNS, [r.address for r in site.racks]), (names.PORT_REGION_DNS, [site.region])):
+        for address in addresses:
+            await loop.create_datagram_endpoint(lambda: _Datagrams(servers), local_addr=(address, port))
+        await asyncio.start_server(lambda reader, writer: _stream(servers, reader, writer), addresses, port)
+    await loop.create_server(agents.connect, [site.region, *(r.address for r in site.racks)], names.PORT_AGENT)
+    print("ready", flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        counts.polls = agents.polls
+        print(json.dumps(asdict(counts)), flush=True)
+
+
+async def _stream(servers: FakeNameServers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        length = int.from_bytes(await reader.readexactly(2), "big")
+        for answer in servers.replies(await reader.readexactly(length)):
+            writer.write(len(answer).to_bytes(2, "big") + answer)
+        await writer.drain()
+    except (OSError, asyncio.IncompleteReadError):
+        return
+    finally:
+        writer.close()
+
+
+def _documents(site: Site) -> Mapping[str, tuple[str, dict[str, Any]]]:
+    """Address -> (name, status document) of each agent; the region's has no interfaces."""
+    racks = {
+        rack.address: (rack.name, build_document(*rack.interfaces, config_hash=site.config_hash, node=rack.name))
+        for rack in site.racks
+    }
+    return {site.region: ("", build_document()), **racks}
+
+
+def read_site(text: str) -> Site:
+    """The Site in one line of JSON."""
+    data = json.loads(text)
+    racks = tuple(FakeRack(r["name"], r["address"], tuple(r["interfaces"])) for r in data.pop("racks"))
+    return Site(**data, racks=racks)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(read_site(sys.stdin.readline())))
