@@ -1,0 +1,82 @@
+"""Let faults rain on a lab while machines ask, and say what should not have happened."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.cluster import Lab
+from lab.demo.product import NAME_A, NAME_B, RACKS_A, RACKS_B
+from lab.paths import REPOSITORY
+from tests.e2e.chaos.faults import choose_action, describe
+from tests.e2e.chaos.judge import Fault, Seen, Subnet, find_dead_served, find_unanswered
+
+A = Subnet({"rack1": RACKS_A[0], "rack2": RACKS_A[1]})
+B = Subnet({"rack2": RACKS_B[0], "rack3": RACKS_B[1], "rack4": "10.20.0.5"})
+
+
+@dataclass(frozen=True)
+class Storm:
+    """How long, from which seed, and after how many seconds a dead address may not be served any more."""
+
+    lasts_s: float
+    seed: int
+    bound_s: float
+
+
+def run_storm(lab: Lab, storm: Storm) -> list[str]:
+    """What should not have happened, in words; empty when all went well. The lab is whole again afterwards."""
+    with (
+        witness(lab, "m1", NAME_A, list(A.racks.values())) as seen_a,
+        witness(lab, "m2", NAME_B, list(B.racks.values())) as seen_b,
+    ):
+        faults = rain(lab, storm)
+    violations: list[str] = []
+    for seen, subnet in ((seen_a, A), (seen_b, B)):
+        violations += find_unanswered(seen, subnet, faults)
+        violations += find_dead_served(seen, subnet, faults, storm.bound_s)
+    print(f"{len(seen_a) + len(seen_b)} queries, {len(faults)} faults, {len(violations)} violations")
+    return violations
+
+
+def rain(lab: Lab, storm: Storm) -> list[Fault]:
+    """One fault after the other, with pauses in which some of them have settled and some have not."""
+    chance = random.Random(storm.seed)
+    start = time.monotonic()
+    faults = []
+    time.sleep(2)
+    while time.monotonic() - start < storm.lasts_s:
+        fault = choose_action(lab, chance).carry_out(chance.uniform(3, 12))
+        print(describe(fault, start), flush=True)
+        faults.append(fault)
+        time.sleep(chance.choice([0.5, 3, 20]))
+    time.sleep(2)
+    return faults
+
+
+@contextmanager
+def witness(lab: Lab, machine: str, name: str, servers: Sequence[str]) -> Iterator[list[Seen]]:
+    """What a machine's network sees meanwhile; the list is full when the context ends."""
+    seen: list[Seen] = []
+    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'operator'}"}
+    command = [*lab.site.enter(machine), sys.executable, "-m", "tests.e2e.chaos.witness", name, *servers]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "seen"
+        with log.open("w") as out:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, env=environment, cwd=REPOSITORY)
+        try:
+            yield seen
+        finally:
+            process.communicate(b"", timeout=30)
+        if process.returncode:
+            raise RuntimeError(f"the witness on {machine} failed with exit code {process.returncode}")
+        for line in log.read_text().splitlines():
+            server, sent, answered, addresses = json.loads(line)
+            seen.append(Seen(server, sent, answered, tuple(addresses)))

@@ -1,0 +1,51 @@
+"""The chaos test's judge: what it lets pass and what it does not."""
+
+from tests.e2e.chaos.judge import SETTLE_S, Fault, Seen, Subnet, find_dead_served, find_unanswered
+
+NET = Subnet({"r1": "10.0.0.1", "r2": "10.0.0.2", "r3": "10.0.0.3"})
+CUT = Fault("power cut", "r1", 100.0, 120.0, deadly=True)
+
+
+def silent(server: str, *times: float) -> list[Seen]:
+    return [Seen(server, time, None) for time in times]
+
+
+def served(server: str, time: float, *addresses: str) -> Seen:
+    return Seen(server, time, time, addresses)
+
+
+def test_rack_without_a_fault_must_answer() -> None:
+    seen = silent("10.0.0.2", 100.0, 100.1, 100.2)
+    assert len(list(find_unanswered(seen, NET, [CUT]))) == 1
+    assert not list(find_unanswered(seen[:2], NET, [CUT]))
+
+
+def test_rack_with_a_fault_need_not() -> None:
+    seen = silent("10.0.0.1", 101.0, 101.1, 101.2, 120 + SETTLE_S - 1)
+    assert not list(find_unanswered(seen, NET, [CUT]))
+
+
+def test_rack_must_answer_again_after_its_fault() -> None:
+    late = 121 + SETTLE_S
+    assert len(list(find_unanswered(silent("10.0.0.1", late, late + 0.1, late + 0.2), NET, [CUT]))) == 1
+
+
+def test_dead_address_after_the_bound() -> None:
+    seen = [served("10.0.0.2", 101.0, "10.0.0.1", "10.0.0.2"), served("10.0.0.2", 102.0, "10.0.0.1", "10.0.0.2")]
+    assert not list(find_dead_served(seen[:1], NET, [CUT], 1.5))
+    assert len(list(find_dead_served(seen, NET, [CUT], 1.5))) == 1
+
+
+def test_dead_address_while_nobody_could_publish() -> None:
+    outage = Fault("API outage", None, 95.0, 99.0)
+    assert not list(find_dead_served([served("10.0.0.2", 110.0, "10.0.0.1")], NET, [CUT, outage], 1.5))
+
+
+def test_dead_address_at_a_rack_that_could_not_hear() -> None:
+    deaf = Fault("cut node cable", "r2", 90.0, 130.0)
+    assert not list(find_dead_served([served("10.0.0.2", 110.0, "10.0.0.1")], NET, [CUT, deaf], 1.5))
+
+
+def test_dead_address_when_no_rack_is_well() -> None:
+    ill = [Fault("killed nginx", rack, 95.0, 96.0) for rack in ("r2", "r3")]
+    assert not list(find_dead_served([served("10.0.0.2", 110.0, "10.0.0.1")], NET, [CUT, *ill], 1.5))
