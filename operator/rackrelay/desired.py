@@ -14,7 +14,6 @@ from rackrelay.manifests.services import build_region_services
 from rackrelay.model.observed import Node
 from rackrelay.model.rack import Network, RackController
 from rackrelay.model.region import RegionController, RegionEndpoint
-from rackrelay.model.subnet import Subnet
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
@@ -31,11 +30,9 @@ class Desired:
     config_hash: str
 
 
-def desire_region(
-    region: RegionController, subnets: tuple[Subnet, ...], racks: tuple[Network, ...], image: Image
-) -> Desired:
-    """A region's Services, configuration and pods. `racks`: the networks that racks' connections come from."""
-    data = render_region(RegionInputs(region=region, subnets=subnets, racks=racks))
+def desire_region(inputs: RegionInputs, image: Image) -> Desired:
+    """A region's Services, configuration and pods."""
+    region, data = inputs.region, render_region(inputs)
     objects = (
         *build_region_services(region),
         build_region_config(region, data),

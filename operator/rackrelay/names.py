@@ -61,9 +61,11 @@ FILE_READY = "ready"
 
 KEY_ZONE_SERIAL = "serial"
 KEY_ZONE_TEXT = "zone"
+KEY_ZONE_PACKED = "zone.gz"
 KEY_TSIG_NAME = "name"
 KEY_TSIG_SECRET = "secret"  # noqa: S105 - the key's name in a Secret, not a secret
-KEY_TSIG_NAMED = "named.key"
+KEY_TSIG_ACCEPTED = "accepted"
+KEY_TSIG_SIGNING = "signing"
 KEY_AGENT = "key"
 
 UID = 10240
@@ -105,8 +107,13 @@ def zone_config(region: str) -> str:
 
 
 def tsig_secret(region: str, rotation: int = 1) -> str:
-    """Name of the Secret with the key that signs zone updates."""
+    """Name of the Secret that keeps one TSIG key."""
     return f"{region}-tsig-{rotation}"
+
+
+def keys_secret(region: str) -> str:
+    """Name of the Secret that pods mount: the TSIG keys that servers accept, and the one that signs."""
+    return f"{region}-keys"
 
 
 def tsig_file(rotation: int) -> str:

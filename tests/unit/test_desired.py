@@ -7,7 +7,7 @@ from rackrelay.digest import config_digest
 from rackrelay.manifests.containers import Image
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.region import RegionEndpoint
-from rackrelay.render.inputs import RackInputs
+from rackrelay.render.inputs import RackInputs, RegionInputs
 from tests import gen
 
 IMAGE = Image("rackrelay/dataplane:1", "IfNotPresent")
@@ -24,7 +24,7 @@ def service(name: str, address: str | None) -> gen.Manifest:
 
 
 def test_region() -> None:
-    desired = desire_region(gen.region(), SUBNETS, (ip_network("192.0.2.1"),), IMAGE)
+    desired = desire_region(RegionInputs(gen.region(), SUBNETS, (ip_network("192.0.2.1"),)), IMAGE)
     assert kinds(desired.objects) == [
         "Service demo-region-0",
         "Service demo-region-1",
@@ -62,8 +62,10 @@ def test_another_replica_changes_configuration_but_not_the_racks_template() -> N
 
 
 def test_new_rack_changes_the_regions_configuration_but_not_its_template() -> None:
-    before = desire_region(gen.region(), SUBNETS, (ip_network("192.0.2.1"),), IMAGE)
-    after = desire_region(gen.region(), SUBNETS, (ip_network("192.0.2.1"), ip_network("192.0.2.2")), IMAGE)
+    before = desire_region(RegionInputs(gen.region(), SUBNETS, (ip_network("192.0.2.1"),)), IMAGE)
+    after = desire_region(
+        RegionInputs(gen.region(), SUBNETS, (ip_network("192.0.2.1"), ip_network("192.0.2.2"))), IMAGE
+    )
     assert after.config_hash != before.config_hash
     assert after.objects[-1] == before.objects[-1]
 

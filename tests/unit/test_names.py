@@ -32,6 +32,7 @@ def test_objects_of_a_region_and_its_racks_do_not_collide() -> None:
         names.rack_workload("demo"),
         names.zone_config("demo"),
         names.tsig_secret("demo"),
+        names.keys_secret("demo"),
         names.agent_secret("demo"),
     ]
     assert len(set(found)) == len(found)

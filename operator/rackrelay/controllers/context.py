@@ -31,10 +31,18 @@ RegionKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class RegionKeys:
-    """A region's two keys, as read from its Secrets."""
+    """A region's two keys, as read from its Secrets.
+
+    `accepted`, `signing`: rotations of the TSIG key, see `controllers/keys.py`; so they have been `since` then, a
+    monotonic time, in that `version` of the Secret.
+    """
 
     tsig: TsigKey
     agent: bytes = field(repr=False)
+    accepted: tuple[int, ...] = (1,)
+    signing: int = 1
+    since: float = field(default=0.0, compare=False)
+    version: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

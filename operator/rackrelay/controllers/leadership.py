@@ -5,7 +5,7 @@ import logging
 from typing import Protocol
 
 from rackrelay.controllers.context import Context
-from rackrelay.controllers.region import learn_keys
+from rackrelay.controllers.keys import learn_keys
 from rackrelay.errors import ClusterError
 
 WORKERS = 4

@@ -8,6 +8,7 @@ from rackrelay.cluster.apply import apply_objects
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers.context import Context
+from rackrelay.controllers.keys import accepted_keys
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.region import config_condition, refresh_volumes
 from rackrelay.controllers.rollout import replace_outdated
@@ -42,11 +43,13 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     if zone_config is None or len(endpoints) < region.replicas:
         await _write(context, rack, [*condition.waiting("WaitingForRegion", "the region's Services are being made")])
         raise NotReady("the region is not laid out yet")
-    inputs = RackInputs(region=region, subnets=context.subnets_of(region), endpoints=endpoints)
+    keys = accepted_keys(context, region)
+    inputs = RackInputs(region, context.subnets_of(region), endpoints, keys)
     desired = desire_rack(rack, inputs, context.image)
     await apply_objects(context.client, context.cache, desired.objects)
     pods = list(context.rack_pods(rack).values())
     await refresh_volumes(context, pods, desired.config_hash)
+    context.config_hashes[(RACK, *rack.meta.key)] = desired.config_hash
     config = config_condition(context, pods, desired.config_hash)
     readiness = await _readiness(context, rack)
     if context.is_decided(region):

@@ -1,24 +1,21 @@
 """One RegionController: its keys, Services, configuration and pods, and what its status says."""
 
-import base64
-import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from rackrelay import names
 from rackrelay.cluster.apply import apply_objects, delete_surplus
-from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SECRET, SERVICE
+from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
-from rackrelay.controllers.context import Context, RegionKeys
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.keys import accepted_keys, ensure_keys
 from rackrelay.controllers.queue import Key
 from rackrelay.desired import desire_region, find_endpoints, rack_networks
-from rackrelay.errors import ClusterError, NotReady
-from rackrelay.manifests.secrets import build_agent_secret, build_tsig_secret
+from rackrelay.errors import NotReady
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import Pod
 from rackrelay.model.region import RegionController, RegionEndpoint
-from rackrelay.zone.publish import Key as TsigKey
+from rackrelay.render.inputs import RegionInputs
 from rackrelay.zone.publish import Outcome
 
 
@@ -31,7 +28,8 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
         context.queue.add(Key("zone", *region.meta.key))
         raise NotReady("the zone is not written yet")
     networks = rack_networks(context.racks_of(region), context.cache.nodes())
-    desired = desire_region(region, context.subnets_of(region), networks, context.image)
+    inputs = RegionInputs(region, context.subnets_of(region), networks, accepted_keys(context, region))
+    desired = desire_region(inputs, context.image)
     await apply_objects(context.client, context.cache, desired.objects)
     await delete_surplus(context.client, context.cache, region.meta.uid, desired.objects)
     pods = context.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
@@ -44,50 +42,12 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
     await write_status(context.client, context.cache, REGION, region.meta, (fields, _conditions(context, region, pods)))
 
 
-async def ensure_keys(context: Context, region: RegionController) -> None:
-    """Make the region's Secrets if they do not exist, and read them. They are never changed and never logged."""
-    if region.meta.key in context.keys:
-        return
-    namespace, name = region.meta.key
-    tsig_secret = base64.b64encode(secrets.token_bytes(32)).decode()
-    await _ensure_secret(context, build_tsig_secret(namespace, name, tsig_secret))
-    await _ensure_secret(context, build_agent_secret(namespace, name, secrets.token_urlsafe(32)))
-    if not await learn_keys(context, region):
-        raise ClusterError(f"a Secret of region {namespace}/{name} vanished while it was made")
-
-
-async def learn_keys(context: Context, region: RegionController) -> bool:
-    """Whether the region's Secrets exist; they have been read then."""
-    namespace, name = region.meta.key
-    tsig = await context.client.get(SECRET, namespace, names.tsig_secret(name))
-    agent = await context.client.get(SECRET, namespace, names.agent_secret(name))
-    if tsig is None or agent is None:
-        return False
-    tsig_data, agent_data = _decode(tsig), _decode(agent)
-    context.keys[region.meta.key] = RegionKeys(
-        TsigKey(tsig_data[names.KEY_TSIG_NAME].decode(), tsig_data[names.KEY_TSIG_SECRET].decode()),
-        agent_data[names.KEY_AGENT],
-    )
-    context.queue.add(Key("zone", *region.meta.key))
-    return True
-
-
 async def refresh_volumes(context: Context, pods: list[Pod], config_hash: str) -> None:
     """Touch each pod once per configuration: the kubelet then refreshes its volumes at once instead of in a minute."""
     for pod in pods:
         if pod.config != config_hash and not pod.deleting:
             annotations = {names.ANNOTATION_CONFIG: config_hash}
             await context.client.annotate(POD, pod.namespace, pod.name, annotations)
-
-
-async def _ensure_secret(context: Context, manifest: dict[str, Any]) -> None:
-    metadata = manifest["metadata"]
-    if await context.client.get(SECRET, metadata["namespace"], metadata["name"]) is None:
-        await context.client.create(SECRET, manifest)
-
-
-def _decode(secret: Mapping[str, Any]) -> Mapping[str, bytes]:
-    return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()}
 
 
 def _status_fields(

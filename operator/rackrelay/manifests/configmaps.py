@@ -6,7 +6,8 @@ from rackrelay import names
 from rackrelay.manifests.meta import Manifest, owned, rack_labels, region_labels, unowned
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
-from rackrelay.zone.plan import Zone, zone_text
+from rackrelay.zone.kept import zone_fields
+from rackrelay.zone.plan import Zone
 
 
 def build_region_config(region: RegionController, data: Mapping[str, str]) -> Manifest:
@@ -24,9 +25,12 @@ def build_rack_config(rack: RackController, data: Mapping[str, str]) -> Manifest
 
 
 def build_zone_config(namespace: str, region: str, zone: Zone, resource_version: str | None) -> Manifest:
-    """The durable copy of the zone. With a resourceVersion the write fails if somebody else wrote since it was read."""
+    """The durable copy of the zone. With a resourceVersion the write fails if somebody else wrote since it was read.
+
+    Raises:
+        TooLarge: no ConfigMap can hold it.
+    """
     metadata = unowned(namespace, names.zone_config(region), region_labels(region))
     if resource_version is not None:
         metadata["resourceVersion"] = resource_version
-    data = {names.KEY_ZONE_SERIAL: str(zone.serial), names.KEY_ZONE_TEXT: zone_text(zone)}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **zone_fields(zone)}

@@ -152,15 +152,7 @@ def _volumes(template: Template, state: Manifest) -> list[Manifest]:
         {"name": "zone", "configMap": {"name": names.zone_config(template.region), "optional": True}},
         {
             "name": "tsig",
-            "secret": {
-                "secretName": names.tsig_secret(template.region),
-                "defaultMode": secret_mode,
-                "items": [
-                    {"key": names.KEY_TSIG_NAME, "path": names.KEY_TSIG_NAME},
-                    {"key": names.KEY_TSIG_SECRET, "path": names.KEY_TSIG_SECRET},
-                    {"key": names.KEY_TSIG_NAMED, "path": names.tsig_file(1)},
-                ],
-            },
+            "secret": {"secretName": names.keys_secret(template.region), "defaultMode": secret_mode},
         },
         {
             "name": "agent-key",

@@ -19,6 +19,7 @@ class RegionController:
     forwarders: tuple[str, ...] = ()
     dnssec_validation: str = "Auto"
     http_port: int = 5240
+    tsig_rotation: int = 1
     pods: PodSettings = field(default_factory=PodSettings)
 
 
@@ -43,5 +44,6 @@ def parse_region(body: Mapping[str, Any]) -> RegionController:
         forwarders=tuple(dns.get("forwarders", ())),
         dnssec_validation=dns.get("dnssecValidation", "Auto"),
         http_port=spec.get("http", {}).get("port", 5240),
+        tsig_rotation=spec.get("tsig", {}).get("rotation", 1),
         pods=PodSettings.parse(spec.get("pods", {})),
     )

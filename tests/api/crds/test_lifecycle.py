@@ -22,6 +22,7 @@ def test_region_gets_its_defaults(resources: Resources) -> None:
         "ttlSeconds": 15,
         "dns": {"dnssecValidation": "Auto"},
         "http": {"port": 5240},
+        "tsig": {"rotation": 1},
     }
 
 
@@ -65,6 +66,17 @@ def test_immutable_domain_survives_the_removal_of_spec(resources: Resources) -> 
     with pytest.raises(ApiException) as refused:
         resources.patch("RegionController", "main", {"spec": None})
     assert "domain is immutable" in refusal(refused.value)
+
+
+@pytest.mark.parametrize("change", [{"rotation": 2}, {"rotation": None}, None])
+def test_key_rotation_only_goes_up(resources: Resources, change: dict[str, Any] | None) -> None:
+    resources.create(REGION)
+    assert resources.patch("RegionController", "main", {"spec": {"tsig": {"rotation": 3}}})["spec"]["tsig"] == {
+        "rotation": 3
+    }
+    with pytest.raises(ApiException) as refused:
+        resources.patch("RegionController", "main", {"spec": {"tsig": change}})
+    assert "tsig.rotation never goes down" in refusal(refused.value)
 
 
 def test_other_fields_may_change(resources: Resources) -> None:

@@ -27,6 +27,7 @@ def test_demo_becomes_objects(demo: Rig) -> None:
     for kind, name in (
         (SECRET, "demo-tsig-1"),
         (SECRET, "demo-agent-1"),
+        (SECRET, "demo-keys"),
         (CONFIG_MAP, "demo-zone"),
         (CONFIG_MAP, "demo-region"),
         (CONFIG_MAP, "demo-rack"),

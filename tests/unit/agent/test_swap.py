@@ -92,7 +92,7 @@ async def test_companions_are_there_for_the_checker_and_go_when_they_are_no_long
     seen: list[set[str]] = []
 
     async def check(daemon: str, file: Path) -> str | None:
-        seen.append({f.name for f in tmp_path.iterdir()})
+        seen.append(set(os.listdir(tmp_path)))
         return daemons.words
 
     swapper = Swapper(tmp_path, check, daemons.running.get, daemons.reload)

@@ -65,9 +65,9 @@ def test_cluster_wide_it_reads_nodes_only(objects: list[Manifest]) -> None:
     assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]
 
 
-def test_secrets_are_created_and_read_by_name_only(objects: list[Manifest]) -> None:
+def test_secrets_are_written_and_read_by_name_only(objects: list[Manifest]) -> None:
     rules = [rule for role in find(objects, "Role") for rule in role["rules"] if "secrets" in rule["resources"]]
-    assert [rule["verbs"] for rule in rules] == [["get", "create"]]
+    assert [rule["verbs"] for rule in rules] == [["get", "create", "patch"]]
 
 
 def test_leases_are_written_by_name_only(objects: list[Manifest]) -> None:

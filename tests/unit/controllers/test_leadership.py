@@ -10,7 +10,7 @@ from rackrelay.controllers import leadership
 from rackrelay.controllers.context import RegionKeys, ZoneState
 from rackrelay.controllers.leadership import lead_forever, learn_keys_forever
 from rackrelay.controllers.queue import Key, Queue
-from rackrelay.manifests.secrets import build_agent_secret, build_tsig_secret
+from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret
 from tests import gen
 from tests.unit.controllers.site import Site
 
@@ -141,7 +141,7 @@ async def test_follower_learns_the_keys_that_another_made(site: Site, monkeypatc
     monkeypatch.setattr(leadership, "LEARN_EVERY_S", 0.01)
     site.put(REGION, gen.body("RegionController", "demo"))
     task = asyncio.create_task(learn_keys_forever(site))
-    site.client.put(SECRET, build_tsig_secret(*REGION_KEY, gen.KEY.secret))
+    site.client.put(SECRET, build_keys_secret(*REGION_KEY, {1: gen.KEY.secret}, ((1,), 1)))
     await asyncio.sleep(0.05)
     assert site.keys == {}
     site.client.fail = True

@@ -6,7 +6,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, NODE, POD, RACK, REGION, SERVICE, SUBNET
-from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.context import RegionKeys, ZoneState
 from rackrelay.controllers.rack import _counts, reconcile_rack
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
@@ -33,7 +33,8 @@ def add_rack_controller(site: Site, **spec: Any) -> None:
 
 
 def add_region(site: Site, name: str = "demo") -> None:
-    """A region that is laid out: Services with addresses, and a zone."""
+    """A region that is laid out: Services with addresses, keys, and a zone."""
+    site.keys[(gen.NAMESPACE, name)] = RegionKeys(gen.KEY, b"agent key")
     site.put(REGION, gen.body("RegionController", name, {"replicas": 2}))
     for i, service in enumerate(build_region_services(gen.region(name))):
         service["spec"]["clusterIP"] = f"10.96.0.{i + 10}"

@@ -1,6 +1,5 @@
 """One RegionController: its keys, its objects, and what its status says."""
 
-import base64
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION
 from rackrelay.controllers.context import ZoneState
-from rackrelay.controllers.region import config_condition, ensure_keys, reconcile_region
+from rackrelay.controllers.region import config_condition, reconcile_region
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
@@ -44,38 +43,6 @@ async def reconcile(site: Site) -> dict[str, tuple[str, str]]:
     return site.conditions("RegionController", "demo")
 
 
-async def test_keys_are_made_once(site: Site) -> None:
-    region = add_region(site)
-    await ensure_keys(site, region)
-    first = site.keys[region.meta.key]
-    made = ["create Secret demo-tsig-1", "create Secret demo-agent-1"]
-    assert [w for w in site.client.writes if "Secret" in w] == made
-    assert len(base64.b64decode(first.tsig.secret)) == 32
-    assert first.tsig.name == "1.demo.machines.rackrelay"
-    site.keys.clear()
-    await ensure_keys(site, region)
-    assert site.keys[region.meta.key] == first
-    assert [w for w in site.client.writes if "Secret" in w] == made
-
-
-async def test_keys_are_immutable_and_belong_to_nobody(site: Site) -> None:
-    """They outlive the region, so that racks and a region made anew understand each other."""
-    await ensure_keys(site, add_region(site))
-    for name in ("demo-tsig-1", "demo-agent-1"):
-        secret = site.client.objects[("Secret", gen.NAMESPACE, name)]
-        assert secret["immutable"] is True
-        assert "ownerReferences" not in secret["metadata"]
-
-
-async def test_keys_do_not_show_in_words(site: Site) -> None:
-    region = add_region(site)
-    await ensure_keys(site, region)
-    keys = site.keys[region.meta.key]
-    for secret in (keys.tsig.secret, keys.agent.decode()):
-        assert secret not in repr(keys)
-        assert secret not in repr(site)
-
-
 async def test_pods_are_not_made_before_the_zone(site: Site) -> None:
     add_region(site, zone=False)
     with pytest.raises(NotReady, match="zone"):
@@ -87,7 +54,7 @@ async def test_pods_are_not_made_before_the_zone(site: Site) -> None:
 async def test_objects_of_a_region(site: Site) -> None:
     add_region(site)
     found = await reconcile(site)
-    assert [w for w in site.client.writes if w.startswith("apply ") and "status" not in w] == [
+    assert [w for w in site.client.writes if w.startswith("apply ") and "status" not in w and "Secret" not in w] == [
         "apply Service demo-region-0",
         "apply Service demo-region-1",
         "apply ConfigMap demo-region",

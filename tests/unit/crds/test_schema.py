@@ -94,6 +94,7 @@ def test_defaults_are_the_models_defaults() -> None:
     assert RegionController.domain == spec["domain"]["default"]
     assert RegionController.ttl_s == spec["ttlSeconds"]["default"]
     assert RegionController.dnssec_validation == spec["dns"]["properties"]["dnssecValidation"]["default"]
+    assert RegionController.tsig_rotation == spec["tsig"]["properties"]["rotation"]["default"]
     assert RegionController.http_port == spec["http"]["properties"]["port"]["default"]
     spec = schema_of(names.SUBNET_PLURAL)["properties"]["spec"]["properties"]
     assert Subnet.managed is spec["managed"]["default"]
@@ -122,7 +123,7 @@ class Recorded(dict[str, Any]):
 @pytest.mark.parametrize(
     ("plural", "parse", "spec"),
     [
-        (names.REGION_PLURAL, parse_region, {"dns": {}, "http": {}, "pods": {}}),
+        (names.REGION_PLURAL, parse_region, {"dns": {}, "http": {}, "tsig": {}, "pods": {}}),
         (names.RACK_PLURAL, parse_rack, {"regionRef": {"name": "a"}, "addresses": {}, "pods": {}}),
         (names.SUBNET_PLURAL, parse_subnet, {"cidr": "10.10.0.0/24", "regionRef": {"name": "a"}}),
     ],

@@ -9,12 +9,12 @@ from rackrelay import names
 from rackrelay.desired import desire_rack, desire_region
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.containers import Image
-from rackrelay.manifests.secrets import build_agent_secret, build_tsig_secret
+from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.manifests.services import build_region_services
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionEndpoint
-from rackrelay.render.inputs import RackInputs
+from rackrelay.render.inputs import RackInputs, RegionInputs
 from tests import gen
 
 IMAGE = Image("rackrelay/dataplane:1", "Always")
@@ -25,7 +25,7 @@ Container = dict[str, Any]
 
 
 def region_objects() -> tuple[gen.Manifest, ...]:
-    return desire_region(REGION, (), (), IMAGE).objects
+    return desire_region(RegionInputs(REGION), IMAGE).objects
 
 
 def rack_objects(rack: RackController | None = None) -> tuple[gen.Manifest, ...]:
@@ -184,16 +184,29 @@ def test_zone_config_map_outlives_its_region() -> None:
     assert "resourceVersion" not in build_zone_config(gen.NAMESPACE, "demo", zone, None)["metadata"]
 
 
-def test_tsig_secret_is_what_named_includes() -> None:
-    secret = base64.b64encode(b"x" * 32).decode()
-    built = build_tsig_secret(gen.NAMESPACE, "demo", secret)
-    assert built["immutable"] is True
-    assert built["stringData"]["named.key"] == (
-        f'key "1.demo.machines.rackrelay" {{\n    algorithm hmac-sha256;\n    secret "{secret}";\n}};\n'
-    )
-    assert built["stringData"]["secret"] == secret
+def texts(secret: dict[str, Any]) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+
+def test_tsig_secret_is_never_changed() -> None:
+    built = build_tsig_secret(gen.NAMESPACE, "demo", "c2VjcmV0", 3)
+    assert (built["metadata"]["name"], built["immutable"]) == ("demo-tsig-3", True)
+    assert texts(built) == {"name": "3.demo.machines.rackrelay", "secret": "c2VjcmV0"}
+
+
+def test_keys_secret_is_what_named_includes_and_says_which_key_signs() -> None:
+    built = build_keys_secret(gen.NAMESPACE, "demo", {1: "b25l", 2: "dHdv"}, ((1, 2), 2))
+    assert "immutable" not in built
+    assert texts(built) == {
+        "accepted": "1,2",
+        "signing": "2",
+        "name": "2.demo.machines.rackrelay",
+        "secret": "dHdv",
+        "tsig-1.key": 'key "1.demo.machines.rackrelay" {\n    algorithm hmac-sha256;\n    secret "b25l";\n};\n',
+        "tsig-2.key": 'key "2.demo.machines.rackrelay" {\n    algorithm hmac-sha256;\n    secret "dHdv";\n};\n',
+    }
 
 
 def test_agent_secret() -> None:
     built = build_agent_secret(gen.NAMESPACE, "demo", "key")
-    assert (built["stringData"], built["immutable"]) == ({"key": "key"}, True)
+    assert (texts(built), built["immutable"]) == ({"key": "key"}, True)

@@ -39,10 +39,11 @@ def test_region_with_every_field() -> None:
         "ttlSeconds": 30,
         "dns": {"forwarders": ["192.0.2.53", "2001:db8::53"], "dnssecValidation": "Disabled"},
         "http": {"port": 80},
+        "tsig": {"rotation": 3},
         "pods": {"image": "registry.example.com/dataplane:1"},
     }
     assert parse_region(gen.body("RegionController", spec=spec)) == RegionController(
-        META, 5, "racks.example.com", 30, ("192.0.2.53", "2001:db8::53"), "Disabled", 80,
+        META, 5, "racks.example.com", 30, ("192.0.2.53", "2001:db8::53"), "Disabled", 80, 3,
         PodSettings(image="registry.example.com/dataplane:1"),
     )  # fmt: skip
 
