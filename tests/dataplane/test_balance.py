@@ -44,7 +44,7 @@ RACKS = {
     "three": ("10.10.0.4", "10.10.0.5", "10.10.0.6"),
     "five": tuple(f"10.10.0.{i}" for i in range(8, 13)),
     "apart": ("10.10.0.10", "10.10.0.40", "10.10.0.200"),
-    "uneven": ("10.10.0.2", "10.10.0.3", "10.10.0.5", "10.10.0.9", "10.10.0.130"),
+    "uneven": ("10.10.0.2", "10.10.0.3", "10.10.0.9", "10.10.0.130"),
     "six": ("fd00:10::2", "fd00:10::3"),
     "six-apart": ("fd00:10::2", "fd00:10::4000:0:0:2", "fd00:10::8000:0:0:2", "fd00:28::2"),
 }
@@ -160,13 +160,13 @@ def ask_often(client: socket.socket, name: str, queries: int) -> Counter[str]:
     return found
 
 
+# As many lookups as it takes for four standard deviations to be less than the 5% that are allowed.
 @pytest.mark.parametrize(
     ("name", "cidr", "lookups"),
     [
         pytest.param("two", "10.10.0.0/24", 30, id="side by side"),
         pytest.param("apart", "10.10.0.0/24", 20, id="apart"),
-        pytest.param("uneven", "10.10.0.0/24", 20, id="some near, one far"),
-        pytest.param("apart", "10.20.0.0/24", 40, id="behind a router"),
+        pytest.param("uneven", "10.10.0.0/24", 45, id="three near and one far"),
         pytest.param("six", "fd00:10::/64", 120, id="IPv6 side by side"),
         pytest.param("six-apart", "fd00:10::/64", 10, id="IPv6 apart"),
         pytest.param("six-apart", "fd00:20::/64", 2, id="IPv6 behind a router"),
@@ -180,10 +180,20 @@ def test_machines_choose_as_computed(bench: Bench, name: str, cidr: str, lookups
         assert abs(measured[str(address)] - share) <= 0.05 / len(expected), (measured, expected)
 
 
+def test_machines_behind_a_router_choose_evenly(bench: Bench) -> None:
+    measured = choose_often(bench, "apart", ip_network("10.20.0.0/24"), 20)
+    assert_nearly_even(measured)
+
+
 def test_machines_without_ipv6_choose_evenly(bench: Bench) -> None:
     with _no_ipv6(bench.machine):
-        measured = choose_often(bench, "apart", ip_network("10.10.0.0/24"), 40)
-    assert max(abs(measured[address] - 1 / 3) for address in RACKS["apart"]) <= 0.05 / 3, measured
+        measured = choose_often(bench, "apart", ip_network("10.10.0.0/24"), 20)
+    assert_nearly_even(measured)
+
+
+def assert_nearly_even(measured: dict[str, float]) -> None:
+    """Each share is within 10% of fair: far from the half that one of these racks gets otherwise."""
+    assert all(abs(share * len(measured) - 1) <= 0.1 for share in measured.values()), measured
 
 
 def choose_often(bench: Bench, name: str, network: Network, lookups: int) -> dict[str, float]:
