@@ -91,6 +91,10 @@ class Pod:
         self._mount("config", data)
         self.configured = config_digest(data)
 
+    def mount_keys(self, files: Mapping[str, str]) -> None:
+        """Mount another version of the TSIG keys."""
+        self._mount("tsig", files)
+
     def publish(self, serial: int, zone: str) -> None:
         """Mount another version of the published zone."""
         self._mount("zone", {names.KEY_ZONE_SERIAL: str(serial), names.KEY_ZONE_TEXT: zone})
@@ -204,7 +208,7 @@ class Pod:
         return subprocess.run(self._enter(*command), env=self._environment(), capture_output=True, check=False)
 
 
-def wait_until(holds: object, what: str, explain: object = None, timeout_s: float = 30.0) -> None:
+def wait_until(holds: object, what: str, explain: object = None, timeout_s: float = 120.0) -> None:
     """Wait until the function gives a true value; afterwards fail with what was waited for."""
     assert callable(holds)
     end = time.monotonic() + timeout_s
