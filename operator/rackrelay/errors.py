@@ -25,6 +25,10 @@ class Conflict(RackrelayError):
     """Somebody else wrote the object since it was read; read again and decide again."""
 
 
+class TooLarge(RackrelayError):
+    """What should be kept does not fit where it is kept; what was kept before stays until there is less."""
+
+
 class ClusterError(RackrelayError):
     """The Kubernetes API refused or did not answer; retry with backoff."""
 

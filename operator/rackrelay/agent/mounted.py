@@ -7,14 +7,16 @@ from rackrelay.digest import config_digest
 
 # The kubelet writes a version into a folder of its own and then renames this link over the one before.
 _CURRENT = "..data"
+_PACKED = ".gz"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of a mounted folder: file name -> text."""
+    """One version of a mounted folder: file name -> text, and file name -> bytes for what is packed."""
 
     version: str
     data: dict[str, str] = field(default_factory=dict)
+    packed: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -36,7 +38,11 @@ def read_snapshot(folder: Path) -> Snapshot | None:
     if version is None:
         return None
     try:
-        files = sorted((folder / version).iterdir())
-        return Snapshot(version, {file.name: file.read_text() for file in files if file.is_file()})
+        files = [file for file in sorted((folder / version).iterdir()) if file.is_file()]
+        return Snapshot(
+            version,
+            {file.name: file.read_text() for file in files if file.suffix != _PACKED},
+            {file.name: file.read_bytes() for file in files if file.suffix == _PACKED},
+        )
     except (OSError, UnicodeDecodeError):
         return None

@@ -9,6 +9,7 @@ from rackrelay import names
 from rackrelay.agent.files import read_file, write_file
 from rackrelay.agent.mounted import Snapshot
 from rackrelay.agent.settings import Duties
+from rackrelay.packing import unpack
 
 CHECK_TIMEOUT_S = 20.0
 _LOADED = re.compile(rb"loaded serial (\d+)")
@@ -27,6 +28,12 @@ def parse_published(snapshot: Snapshot | None) -> Published | None:
     """The published zone, None when nothing is mounted or it is not what the operator writes."""
     data = snapshot.data if snapshot else {}
     serial, text = data.get(names.KEY_ZONE_SERIAL, ""), data.get(names.KEY_ZONE_TEXT, "")
+    packed = snapshot.packed.get(names.KEY_ZONE_PACKED) if snapshot and not text else None
+    if packed:
+        try:
+            text = unpack(packed)
+        except ValueError:
+            return None
     return Published(int(serial), text) if serial.strip().isdecimal() and text else None
 
 

@@ -47,11 +47,12 @@ class RegionKeys:
 
 @dataclass(frozen=True)
 class ZoneState:
-    """A region's zone as it was last computed and published."""
+    """A region's zone as it was last computed and published. `problem`: why a newer one could not be."""
 
     zone: Zone
     answers: Mapping[Network, Answer]
     outcomes: Mapping[NameServer, Outcome]
+    problem: str = ""
 
 
 @dataclass

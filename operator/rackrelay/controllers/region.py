@@ -1,5 +1,6 @@
 """One RegionController: its keys, Services, configuration and pods, and what its status says."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rackrelay import names
@@ -86,11 +87,22 @@ def _zone_condition(context: Context, region: RegionController) -> Condition | N
     state = context.zones.get(region.meta.key)
     if state is None:
         return None
+    if state.problem:
+        return Condition(condition.ZONE_PUBLISHED, False, "ZoneTooLarge", state.problem, alarming=True)
+    drifted = sorted(s.name for s, o in state.outcomes.items() if o is Outcome.DRIFTED)
+    if drifted:
+        return content_differs(drifted)
     wrong = sorted(s.name for s, o in state.outcomes.items() if o in (Outcome.DIFFERS, Outcome.REFUSED))
     if wrong:
         message = f"serial {state.zone.serial} is not served by {', '.join(wrong)}; it is sent again"
         return Condition(condition.ZONE_PUBLISHED, False, "ServersDiffer", message, alarming=True)
     return Condition(condition.ZONE_PUBLISHED, True, "Published", "every name server in reach serves the zone")
+
+
+def content_differs(servers: Sequence[str]) -> Condition:
+    """ZonePublished while servers have another zone by the published serial."""
+    message = f"somebody else changed the zone at {', '.join(servers)}; it is published anew"
+    return Condition(condition.ZONE_PUBLISHED, False, "ContentDiffers", message, alarming=True)
 
 
 def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Condition | None:

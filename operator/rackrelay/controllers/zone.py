@@ -5,24 +5,24 @@ behind the ConfigMap, which the next one repairs; the other way round a serial c
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 
-from rackrelay import names
-from rackrelay.cluster.client import CONFIG_MAP, REGION
+from rackrelay.cluster.client import REGION
 from rackrelay.controllers.context import Context, ZoneState
+from rackrelay.controllers.keep import read_published, write_published
 from rackrelay.controllers.queue import Key
-from rackrelay.errors import Conflict, InvalidSpec, NotReady
-from rackrelay.manifests.configmaps import build_zone_config
+from rackrelay.errors import NotReady, TooLarge
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
+from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.peers import cut_off_addresses
-from rackrelay.zone.plan import Zone, next_serial, parse_zone_text, plan_change
+from rackrelay.zone.plan import Zone, next_serial, plan_change
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome, repair, send_update
 from rackrelay.zone.records import RackView, Rrsets, answer_subnets, build_rrsets
 
-logger = logging.getLogger(__name__)
+# A server that could not be put right by one new version gets another one, but not as fast as we can write.
+RENEW_AFTER_S = 1.0
 
 
 async def reconcile_zone(context: Context, region: RegionController) -> None:
@@ -45,26 +45,38 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     cut_off = cut_off_addresses(sights, {view.name: view.addresses for view in views})
     answers = answer_subnets(subnets, views, cut_off)
     rrsets = build_rrsets(answers, [s.cidr for s in subnets if s.managed])
-    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers))
+    drifted = drifted_servers(context, region, servers)
+    seen = seen_serials(context, region, servers)
+    wanted = choose_version(region, rrsets, published, seen, renew=bool(drifted))
+    problem = ""
     if wanted != published:
         try:
-            await _write(context, region, wanted, version)
-        except Conflict:
-            await reread(context, region)
-            raise
-    outcomes = await bring_to(context, (published, wanted), servers, keys.tsig)
-    _remember(context, region, ZoneState(wanted, answers, outcomes))
+            await write_published(context, region, wanted, version)
+        except TooLarge as error:
+            if published is None:
+                raise
+            wanted, problem = published, str(error)
+    outcomes = await bring_to(context, (published, wanted), servers, keys.tsig, drifted)
+    _remember(context, region, ZoneState(wanted, answers, outcomes, problem))
+    if Outcome.DRIFTED in outcomes.values():
+        context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
 
 
-def choose_version(region: RegionController, rrsets: Rrsets, published: Zone | None, seen: Sequence[int]) -> Zone:
-    """The published zone when it is right and no serial seen is ahead of it, else the wanted content with a new one."""
+def choose_version(
+    region: RegionController, rrsets: Rrsets, published: Zone | None, seen: Sequence[int], renew: bool = False
+) -> Zone:
+    """The published zone when it is right and no serial seen is ahead of it, else the wanted content with a new one.
+
+    `renew`: a server has other content by the published serial, which only a greater one can put right.
+    """
     ahead = max(seen, default=0)
-    if published is not None and ahead <= published.serial:
+    if published is not None and ahead <= published.serial and not renew:
         unchanged = Zone(region.domain, region.ttl_s, published.serial, rrsets)
         if unchanged == published:
             return published
     newest = published.serial if published is not None else 0
-    return Zone(region.domain, region.ttl_s, next_serial(newest, ahead), rrsets)
+    step = serials_needed(published.rrsets if published is not None else {}, rrsets)
+    return Zone(region.domain, region.ttl_s, next_serial(newest, ahead, step=step), rrsets)
 
 
 def seen_serials(context: Context, region: RegionController, servers: Sequence[NameServer]) -> list[int]:
@@ -77,30 +89,6 @@ def seen_serials(context: Context, region: RegionController, servers: Sequence[N
     if resource is not None:
         seen.append(resource.status.get("zone", {}).get("serial", 0))
     return seen
-
-
-def read_published(context: Context, region: RegionController) -> tuple[Zone | None, str | None]:
-    """The zone in the ConfigMap with the ConfigMap's resourceVersion; None for what is not there or cannot be read."""
-    live = context.cache.owned(CONFIG_MAP, region.meta.namespace, names.zone_config(region.meta.name))
-    if live is None:
-        return None, None
-    version = live["metadata"]["resourceVersion"]
-    try:
-        return parse_zone_text(live.get("data", {}).get(names.KEY_ZONE_TEXT, ""), region.domain), version
-    except InvalidSpec as error:
-        # Somebody damaged it. As if it were lost: the zone is decided anew, with a serial greater than any seen.
-        logger.warning("ConfigMap %s is written anew: %s", names.zone_config(region.meta.name), error)
-        return None, version
-
-
-async def reread(context: Context, region: RegionController) -> None:
-    """Have the ConfigMap in the cache as it is now: after a conflict the watch may not have brought it yet."""
-    key = (region.meta.namespace, names.zone_config(region.meta.name))
-    live = await context.client.get(CONFIG_MAP, *key)
-    if live is None:
-        context.cache.remove(CONFIG_MAP, key)
-    else:
-        context.cache.upsert(CONFIG_MAP, live)
 
 
 def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:
@@ -116,8 +104,21 @@ def view_racks(context: Context, region: RegionController) -> list[RackView]:
     return [view for rack in context.racks_of(region) for view in context.views_of(rack)]
 
 
+def drifted_servers(context: Context, region: RegionController, servers: Sequence[NameServer]) -> frozenset[NameServer]:
+    """The servers in reach that were found to have other content by the serial that they still answer."""
+    state = context.zones.get(region.meta.key)
+    if state is None:
+        return frozenset()
+    found = {server for server, outcome in state.outcomes.items() if outcome is Outcome.DRIFTED}
+    return frozenset(s for s in servers if s in found and context.book.serial(s) == state.zone.serial)
+
+
 async def bring_to(
-    context: Context, versions: tuple[Zone | None, Zone], servers: Sequence[NameServer], key: TsigKey
+    context: Context,
+    versions: tuple[Zone | None, Zone],
+    servers: Sequence[NameServer],
+    key: TsigKey,
+    drifted: frozenset[NameServer] = frozenset(),
 ) -> dict[NameServer, Outcome]:
     """The outcome at each server: one UPDATE to all at the old version, then repair of those that have another.
 
@@ -125,35 +126,23 @@ async def bring_to(
     """
     old, wanted = versions
     fence = context.client.fence
+    serials = {s: serial for s in servers if (serial := context.book.serial(s)) is not None}
     outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE)
-    reachable = [s for s in servers if context.book.serial(s) is not None]
-    outcomes |= {s: Outcome.UPDATED for s in reachable if context.book.serial(s) == wanted.serial}
+    outcomes |= {s: Outcome.UPDATED for s, serial in serials.items() if serial == wanted.serial}
     if old is not None and old.serial < wanted.serial:
-        current = [s for s in reachable if context.book.serial(s) == old.serial]
+        # A drifted one would take the new serial and keep what it should not have.
+        current = [s for s, serial in serials.items() if serial == old.serial and s not in drifted]
         outcomes |= await send_update(plan_change(old, wanted), key, current, fence)
-    lagging = [s for s in reachable if outcomes[s] is Outcome.DIFFERS or context.book.serial(s) not in _known(versions)]
+    known = {version.serial for version in versions if version is not None}
+    lagging = [
+        s for s, serial in serials.items() if outcomes[s] is Outcome.DIFFERS or serial not in known or s in drifted
+    ]
     repaired = await asyncio.gather(*(repair(s, wanted, key, fence) for s in lagging))
     outcomes |= dict(zip(lagging, repaired, strict=True))
     for server, outcome in outcomes.items():
         if outcome is Outcome.UPDATED:
             context.book.updated(server, wanted.serial)
     return outcomes
-
-
-def _known(versions: tuple[Zone | None, Zone]) -> set[int]:
-    return {version.serial for version in versions if version is not None}
-
-
-async def _write(context: Context, region: RegionController, zone: Zone, version: str | None) -> None:
-    manifest = build_zone_config(region.meta.namespace, region.meta.name, zone, version)
-    if version is None:
-        written = await context.client.create(CONFIG_MAP, manifest)
-        if written is None:
-            raise Conflict("the zone's ConfigMap exists already; reading it first")
-    else:
-        written = await context.client.apply(CONFIG_MAP, manifest)
-    context.cache.upsert(CONFIG_MAP, written)
-    logger.info("zone %s: serial %d, %d names", zone.domain, zone.serial, len({label for label, _ in zone.rrsets}))
 
 
 def _remember(context: Context, region: RegionController, state: ZoneState) -> None:

@@ -1,53 +1,32 @@
-"""Bring every name server to one version of the zone: signed UPDATE, verified; AXFR and repair for those that differ.
+"""Bring every name server to one version of the zone: signed UPDATEs, verified; AXFR and repair for those that differ.
 
-RFC 2136 (UPDATE), RFC 8945 (TSIG), RFC 5936 (AXFR). One message is signed once and its bytes go to all servers.
+A message is signed once and its bytes go to all servers (`update`); a large change goes in parts (`parts`).
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 
-import dns.asyncquery
 import dns.exception
 import dns.message
-import dns.name
-import dns.query
 import dns.rcode
-import dns.rdata
-import dns.rdataclass
-import dns.rdatatype
-import dns.tsig
-import dns.update
-import dns.zone
 
+from rackrelay.errors import Conflict
 from rackrelay.model.observed import NameServer
-from rackrelay.zone.plan import Change, Zone, plan_change, zone_of
+from rackrelay.zone.plan import Change, Zone, plan_change
+from rackrelay.zone.transfer import transfer
+from rackrelay.zone.update import Key, SignedParts, SignedUpdate, sign_update
+
+__all__ = ["Key", "Outcome", "compare", "repair", "send_update", "sign_update", "transfer"]
 
 # Larger messages would be fragmented on the way; TCP carries them whole.
 MAX_UDP_BYTES = 1232
 TIMEOUT_S = 0.2
 ATTEMPTS = 3
-TRANSFER_TIMEOUT_S = 3.0
+CANNOT_BE_HAD = (OSError, EOFError, TimeoutError, dns.exception.DNSException)
 
 # Asked right before each UPDATE is sent; raises when another operator leads.
 Fence = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Key:
-    """A TSIG key; `secret` is base64 text."""
-
-    name: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"Key({self.name!r})"
-
-    @property
-    def tsig(self) -> dns.tsig.Key:
-        """The key as dnspython wants it."""
-        return dns.tsig.Key(self.name, self.secret, dns.tsig.HMAC_SHA256)
 
 
 class Outcome(Enum):
@@ -56,71 +35,66 @@ class Outcome(Enum):
     UPDATED = "updated"
     UNREACHABLE = "unreachable"
     DIFFERS = "differs"
+    DRIFTED = "drifted"
     REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class SignedUpdate:
-    """The bytes to send and what is needed to verify the answers to them."""
-
-    wire: bytes
-    mac: bytes
-
-
-def sign_update(change: Change, key: Key) -> SignedUpdate:
-    """One signed UPDATE whose prerequisite is the whole old SOA, so that it applies once and only to that version."""
-    message = dns.update.UpdateMessage(f"{change.new.domain}.", keyring=key.tsig)
-    message.present(dns.name.empty, _soa(change.old))
-    for (label, kind), addresses in change.rrsets.items():
-        message.delete(label, kind)
-        for address in addresses:
-            message.add(label, change.new.ttl_s, kind, address)
-    message.add(dns.name.empty, change.new.ttl_s, _soa(change.new))
-    wire = message.to_wire(max_size=65535)
-    return SignedUpdate(wire, message.mac or b"")
 
 
 async def send_update(
     change: Change, key: Key, servers: Iterable[NameServer], fence: Fence = bool
 ) -> dict[NameServer, Outcome]:
-    """The outcome at each server; takes as long as the slowest, at most about a second."""
-    update = sign_update(change, key)
+    """The outcome at each server; takes as long as the slowest, at most about a second for each part of the change.
+
+    Raises:
+        Conflict: there are not enough serials for the parts.
+    """
+    parts = SignedParts(change, key)
     targets = list(servers)
-    outcomes = await asyncio.gather(*(_send(update, key, server, fence) for server in targets))
+    outcomes = await asyncio.gather(*(_send_parts(parts, key, server, fence) for server in targets))
     return dict(zip(targets, outcomes, strict=True))
 
 
 async def repair(server: NameServer, wanted: Zone, key: Key, fence: Fence = bool) -> Outcome:
     """Bring one server that serves another version to `wanted`, from what it really has.
 
-    DIFFERS when it is ahead: the zone needs a greater serial first, which the next probe will ask for.
+    DIFFERS when it is ahead, which the next probe will show; DRIFTED when only a version with a greater serial can put
+    it right.
     """
     try:
         served = await transfer(server, wanted.domain, key)
-    except (OSError, EOFError, TimeoutError, dns.exception.DNSException):
+    except CANNOT_BE_HAD:
         return Outcome.UNREACHABLE
-    if served == wanted:
-        return Outcome.UPDATED
     if served.serial >= wanted.serial:
-        return Outcome.DIFFERS
+        return _compared(served, wanted)
     # The prerequisite names the SOA that the server holds, whose timers may be another release's.
-    outcomes = await send_update(plan_change(served, wanted), key, [server], fence)
+    try:
+        outcomes = await send_update(plan_change(served, wanted), key, [server], fence)
+    except Conflict:
+        return Outcome.DRIFTED
     return outcomes[server]
 
 
-async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
-    """The zone as one server has it now.
+async def compare(server: NameServer, wanted: Zone, key: Key) -> Outcome:
+    """UPDATED when the server has this version, DRIFTED when it has other content by that serial; changes nothing."""
+    try:
+        return _compared(await transfer(server, wanted.domain, key), wanted)
+    except CANNOT_BE_HAD:
+        return Outcome.UNREACHABLE
 
-    Raises:
-        OSError, TimeoutError, dns.exception.DNSException: it cannot be had.
-    """
-    query = dns.message.make_query(f"{domain}.", "AXFR")
-    query.use_tsig(key.tsig)
-    zone = dns.zone.Zone(f"{domain}.", relativize=True)
-    await dns.asyncquery.inbound_xfr(
-        server.address, zone, query=query, port=server.port, timeout=1.0, lifetime=TRANSFER_TIMEOUT_S
-    )
-    return zone_of(zone, domain)
+
+def _compared(served: Zone, wanted: Zone) -> Outcome:
+    if served == wanted:
+        return Outcome.UPDATED
+    return Outcome.DRIFTED if served.serial == wanted.serial else Outcome.DIFFERS
+
+
+async def _send_parts(parts: SignedParts, key: Key, server: NameServer, fence: Fence) -> Outcome:
+    """Each server takes the parts at its own pace; one that fails at a part is left where it is, for repair."""
+    outcome = Outcome.UPDATED
+    for number in range(len(parts)):
+        outcome = await _send(await parts.part(number), key, server, fence)
+        if outcome is not Outcome.UPDATED:
+            break
+    return outcome
 
 
 async def _send(update: SignedUpdate, key: Key, server: NameServer, fence: Fence) -> Outcome:
@@ -185,7 +159,3 @@ async def _ask_tcp(wire: bytes, server: NameServer) -> bytes:
             return await reader.readexactly(length)
         finally:
             writer.close()
-
-
-def _soa(zone: Zone) -> dns.rdata.Rdata:
-    return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.SOA, zone.soa)

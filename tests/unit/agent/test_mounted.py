@@ -43,3 +43,11 @@ def test_text_in_another_encoding_is_not_read(tmp_path: Path) -> None:
     mount(tmp_path, "..1", {})
     (tmp_path / "..1" / "a").write_bytes(b"\xff\xfe")
     assert read_snapshot(tmp_path) is None
+
+
+def test_packed_file_is_read_as_bytes_and_does_not_hide_the_others(tmp_path: Path) -> None:
+    mount(tmp_path, "..1", {"serial": "7"})
+    (tmp_path / "..1" / "zone.gz").write_bytes(b"\x1f\x8b\xff")
+    snapshot = read_snapshot(tmp_path)
+    assert snapshot is not None
+    assert (snapshot.data, snapshot.packed) == ({"serial": "7"}, {"zone.gz": b"\x1f\x8b\xff"})

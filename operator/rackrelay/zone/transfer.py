@@ -1,0 +1,75 @@
+"""The zone as one server has it, by AXFR (RFC 5936). Messages are parsed beside the event loop: a zone may be large."""
+
+import asyncio
+from typing import Any
+
+import dns.exception
+import dns.message
+import dns.xfr
+import dns.zone
+
+from rackrelay.model.observed import NameServer
+from rackrelay.zone.plan import Zone, zone_of
+from rackrelay.zone.update import Key
+
+CONNECT_TIMEOUT_S = 1.0
+TIMEOUT_S = 10.0
+
+
+async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
+    """The zone as one server has it now.
+
+    Raises:
+        OSError, EOFError, TimeoutError, dns.exception.DNSException: it cannot be had.
+    """
+    async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(server.address, server.port)
+        try:
+            receiving = _Receiving(domain, key)
+            writer.write(_framed(receiving.question))
+            while not receiving.done:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S * 3):
+                    length = int.from_bytes(await reader.readexactly(2), "big")
+                    wire = await reader.readexactly(length)
+                await asyncio.to_thread(receiving.take, wire)
+        finally:
+            writer.close()
+        return await asyncio.to_thread(zone_of, receiving.zone, domain)
+
+
+class BadAnswer(dns.exception.FormError):
+    """An answer to another question."""
+
+
+class _Receiving:
+    """A transfer under way."""
+
+    def __init__(self, domain: str, key: Key) -> None:
+        self.zone = dns.zone.Zone(f"{domain}.", relativize=True)
+        self._query = dns.message.make_query(f"{domain}.", "AXFR")
+        self._query.use_tsig(key.tsig)
+        self.question = self._query.to_wire()
+        self._inbound = dns.xfr.Inbound(self.zone)
+        self._signatures: Any = None
+        self.done = False
+
+    def take(self, wire: bytes) -> None:
+        """Add one message of the answer; the zone is there once it is done."""
+        message = dns.message.from_wire(
+            wire,
+            keyring=self._query.keyring,
+            request_mac=self._query.mac,
+            xfr=True,
+            origin=self.zone.origin,
+            tsig_ctx=self._signatures,
+            multi=True,
+        )
+        if message.id != self._query.id:
+            raise BadAnswer
+        self.done = self._inbound.process_message(message)
+        self._signatures = message.tsig_ctx
+
+
+def _framed(wire: bytes) -> bytes:
+    return len(wire).to_bytes(2, "big") + wire
