@@ -5,6 +5,7 @@ are of the monotonic clock, which all processes of a machine share. A process of
 another network namespace and must not wait for the bench.
 """
 
+import contextlib
 import functools
 import json
 import random
@@ -80,6 +81,11 @@ class Asker:
             now = time.monotonic()
         return self._seen
 
+    def close(self) -> None:
+        """Nothing is heard any more."""
+        for each in self._sockets.values():
+            each.close()
+
     def _waiting(self) -> list[Server]:
         return [server for server in self._task.servers if server not in self._seen.answered]
 
@@ -125,7 +131,8 @@ def read_task(text: str) -> Task:
     data = json.loads(text)
     heartbeat = data.pop("heartbeat")
     servers = tuple((address, port) for address, port in data.pop("servers"))
-    return Task(**data, servers=servers, heartbeat=tuple(heartbeat) if heartbeat else None)
+    wanted = tuple(data.pop("wanted"))
+    return Task(**data, wanted=wanted, servers=servers, heartbeat=tuple(heartbeat) if heartbeat else None)
 
 
 def write_task(task: Task) -> str:
@@ -161,10 +168,10 @@ def _open(family: int) -> socket.socket:
 
 def main() -> int:
     """Exit code 0; whether everybody answered is in what was seen."""
-    asker = Asker(read_task(sys.stdin.read()))
-    asker.prime()
-    print("started", flush=True)
-    print(write_seen(asker.run()), flush=True)
+    with contextlib.closing(Asker(read_task(sys.stdin.read()))) as asker:
+        asker.prime()
+        print("started", flush=True)
+        print(write_seen(asker.run()), flush=True)
     return 0
 
 

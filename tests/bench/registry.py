@@ -21,7 +21,7 @@ class Bench:
 
 
 BENCHES = (
-    Bench("failover", "lab", "power cut of a rack until no rack's answer has it any more", failover.run),
+    Bench("failover", "lab", "a rack fails, until no other rack's answer has it", failover.run),
     Bench("footprint", "lab", "memory of operator and agents, processor time of an idle operator", footprint.run),
     Bench("install", "lab", "helm install to the first machine served", install.run),
     Bench("visible", "data-plane image", "a change of the zone at 20 and 100 racks, beside BIND and MAAS", visible.run),

@@ -89,7 +89,7 @@ def measure_restart(site: LargeSite, window_s: float, what: str) -> list[Result]
     ]
 
 
-def wait_quiet(site: LargeSite) -> None:
+def wait_quiet(site: LargeSite, quiet_s: float = QUIET_S) -> None:
     """Neither UPDATEs nor writes for a while."""
 
     def state() -> tuple[int, int]:
@@ -97,7 +97,7 @@ def wait_quiet(site: LargeSite) -> None:
 
     def holds() -> bool:
         before = state()
-        time.sleep(QUIET_S)
+        time.sleep(quiet_s)
         return state() == before
 
     wait_for("quiet", holds, patience_s=300)

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lab.apiserver import ApiServer
 from lab.paths import REPOSITORY
 from rackrelay import names
-from rackrelay.cluster.client import DAEMON_SET, POD, RACK, STATEFUL_SET
+from rackrelay.cluster.client import DAEMON_SET, POD, RACK, STATEFUL_SET, Kind
 from rackrelay.zone.plan import zone_text
 from tests.api.operator.cluster import wait_for
 from tests.api.operator.rig import DOMAIN, REGION_NAME, Rig, open_rig
@@ -23,6 +24,7 @@ from tests.dataplane.netns import Namespace, give, namespaces
 
 REGION = "127.60.250.1"
 RACKS_A_SUBNET = 2
+WORKLOADS = {DAEMON_SET: names.rack_workload(REGION_NAME), STATEFUL_SET: names.region_workload(REGION_NAME)}
 PATIENCE_S = 600.0
 
 
@@ -97,10 +99,9 @@ def _open_server(namespace: Namespace) -> Iterator[ApiServer]:
         yield server
 
 
-def start_pod(rig: Rig, kind: Any, name: str, host: FakeRack) -> None:
+def start_pod(rig: Rig, kind: Kind, name: str, host: FakeRack) -> None:
     """What the workload's controller and the node's kubelet do."""
-    workload = names.rack_workload(REGION_NAME) if kind is DAEMON_SET else names.region_workload(REGION_NAME)
-    template = rig.wait_object(kind, workload)["spec"]["template"]
+    template = rig.wait_object(kind, WORKLOADS[kind])["spec"]["template"]
     metadata = {**template["metadata"], "namespace": rig.namespace, "name": name}
     rig.cluster.create(POD, {"metadata": metadata, "spec": {**template["spec"], "nodeName": host.name}})
     addresses = {"podIP": host.address, "podIPs": [{"ip": host.address}]}
@@ -118,8 +119,8 @@ def _lay_out(rig: Rig, subnets: int) -> None:
         spec = {"cidr": f"10.{number // 250}.{number % 250}.0/24", "regionRef": {"name": REGION_NAME}}
         rig.apply("Subnet", f"subnet{number}", spec)
     rig.operator.start()
-    rig.wait_object(DAEMON_SET, names.rack_workload(REGION_NAME))
-    rig.wait_object(STATEFUL_SET, names.region_workload(REGION_NAME))
+    for kind, name in WORKLOADS.items():
+        wait_for(name, partial(rig.get, kind, name), lambda: rig.operator.log[-4000:], PATIENCE_S)
     rig.operator.stop()
 
 
