@@ -1,4 +1,4 @@
-"""What hearing a thousand racks costs a region's agent: its listener in a process of its own, fake racks in this one."""
+"""What hearing a thousand racks costs a region's agent: its listener in one process, fake racks in another."""
 
 import asyncio
 import json

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.bench import failover, footprint, install, recompute
+from tests.bench import failover, footprint, heartbeats, install, recompute
 from tests.bench.result import Result
 from tests.bench.scale import operator
 from tests.bench.workshop import Workshop
@@ -26,5 +26,6 @@ BENCHES = (
     Bench("install", "lab", "helm install to the first machine served", install.run),
     Bench("visible", "data-plane image", "a change of the zone at 20 and 100 racks, beside BIND and MAAS", visible.run),
     Bench("recompute", "", "10,000 racks simulated by records: the zone's names computed anew", recompute.run),
+    Bench("heartbeats", "", "a region's agent that hears 1,000 fake racks", heartbeats.run),
     Bench("operator", "API server", "the operator at 1,000 fake racks and 500 subnets", operator.run),
 )
