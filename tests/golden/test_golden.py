@@ -39,10 +39,12 @@ def render(case: str, kind: str, *, reverse: bool = False) -> dict[str, str]:
     step = -1 if reverse else 1
     region = parse_region(document["region"])
     subnets = tuple(parse_subnet(s) for s in document["subnets"])[::step]
+    rotations = tuple(document.get("key_rotations", [1]))[::step]
     endpoints = tuple(RegionEndpoint(**e) for e in document["endpoints"])[::step]
     if kind == "rack":
-        return render_rack(RackInputs(region, subnets, endpoints))
-    return render_region(RegionInputs(region, subnets, tuple(ip_network(r) for r in document["racks"])[::step]))
+        return render_rack(RackInputs(region, subnets, endpoints, rotations))
+    racks = tuple(ip_network(r) for r in document["racks"])[::step]
+    return render_region(RegionInputs(region, subnets, racks, rotations))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,8 +65,8 @@ def checker(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A pod in which nothing runs but checkers."""
     with namespaces("checker") as spaces:
         pod = Pod(image_root, tmp_path_factory.mktemp("checker"), spaces["checker"], "node1", "192.0.2.1")
-        key = f'key "{names.tsig_key("metal", "demo")}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
-        pod.create(b"key", {names.tsig_file(1): key})
+        key = 'key "{}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
+        pod.create(b"key", {names.tsig_file(r): key.format(names.tsig_key("metal", "demo", r)) for r in (1, 2)})
         spaces["checker"].sysctl("net.ipv4.ip_unprivileged_port_start", "0")
         for folder in STATE_FOLDERS:
             (pod.folder / "state" / folder).mkdir()

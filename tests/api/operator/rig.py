@@ -180,6 +180,8 @@ class Rig:
     # What is there.
 
     def get(self, kind: Kind, name: str) -> Manifest | None:
+        """The object, None when there is none; an error when there is no operator any more to make it."""
+        self.operator.require_alive()
         return self.cluster.get(kind, self.namespace, name)
 
     def wait_object(self, kind: Kind, name: str) -> Manifest:
@@ -250,8 +252,8 @@ class Rig:
         """The published zone; an empty one with serial 0 when there is none."""
         return self.published() or Zone(DOMAIN, 15, 0)
 
-    def tsig_key(self) -> Key:
-        data = self._secret(names.tsig_secret(REGION_NAME))
+    def tsig_key(self, rotation: int = 1) -> Key:
+        data = self._secret(names.tsig_secret(REGION_NAME, rotation))
         return Key(data[names.KEY_TSIG_NAME].decode(), data[names.KEY_TSIG_SECRET].decode())
 
     def agent_key(self) -> bytes:
