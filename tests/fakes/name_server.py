@@ -55,14 +55,15 @@ def bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
 class FakeNameServer:
     """Serves one zone by UDP and TCP until it is closed.
 
-    `silent`: it hears and does not answer. `lose_answers`: so many answers to UPDATEs are lost. Without a key every
-    UPDATE and transfer is refused.
+    `silent`: it hears and does not answer. `silent_after`: so many UPDATEs it takes and does not answer more.
+    `lose_answers`: so many answers to UPDATEs are lost. Without a key every UPDATE and transfer is refused.
     """
 
     def __init__(self, zone: Zone, key: Key | None, address: str = "127.0.0.1", port: int = 0) -> None:
         self.zone, self.key = zone, key
         self.address, self.port = address, port
         self.silent = False
+        self.silent_after: int | None = None
         self.lose_answers = 0
         self.record = Record(history=[zone])
         self._stop = threading.Event()
@@ -118,7 +119,8 @@ class FakeNameServer:
 
     def _answers(self, wire: bytes) -> list[bytes]:
         with self._lock:
-            return [] if self.silent else self._answer(wire)
+            hangs = self.silent_after is not None and len(self.record.updates) >= self.silent_after
+            return [] if self.silent or hangs else self._answer(wire)
 
     def _answer(self, wire: bytes) -> list[bytes]:
         keyring = self.key.tsig if self.key else None

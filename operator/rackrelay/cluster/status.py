@@ -37,7 +37,7 @@ async def write_status(
     }
     cache.upsert(kind, await client.apply(kind, manifest, "status"))
     for condition in transitions(conditions, before):
-        await _post_event(client, kind, meta, condition)
+        await post_event(client, kind, meta, condition)
     return True
 
 
@@ -46,7 +46,8 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def _post_event(client: Client, kind: Kind, meta: Meta, condition: Condition) -> None:
+async def post_event(client: Client, kind: Kind, meta: Meta, condition: Condition) -> None:
+    """An Event that says what a condition does."""
     if condition.type == RECONCILING:
         return
     now = rfc3339(datetime.now(UTC))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.keys import learn_keys
+from rackrelay.controllers.verify import verify_forever
 from rackrelay.errors import ClusterError
 
 WORKERS = 4
@@ -71,6 +72,7 @@ async def _serve_term(context: Context, election: Election) -> None:
         context.enqueue_namespace(namespace)
     tasks = [asyncio.create_task(context.queue.work(), name="worker") for _ in range(WORKERS)]
     tasks.append(asyncio.create_task(election.keep(), name="keep"))
+    tasks.append(asyncio.create_task(verify_forever(context), name="verify"))
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -38,7 +38,8 @@ class Rota:
 
     def choose(self, servers: Iterable[NameServer], now: float) -> NameServer | None:
         """The server that has waited for longest among those whose turn it is; its next turn is then a while away."""
-        self._due = {s: self._due.get(s, now + self.every_s * self.chance()) for s in servers}
+        before = self._due
+        self._due = {s: before[s] if s in before else now + self.every_s * self.chance() for s in servers}
         server = min(self._due, key=self._due.__getitem__, default=None)
         if server is None or self._due[server] > now:
             return None

@@ -141,8 +141,9 @@ def _parse_own(text: str, domain: str) -> Zone | None:
         found.setdefault((name.removesuffix(f".{domain}."), kind), []).append(address)
     rrsets: Rrsets = {}
     for key, texts in found.items():
-        addresses = sort_addresses(texts)
-        if any(ADDRESS_TYPES.get(key[1]) != address.version for address in addresses):
+        version = ADDRESS_TYPES.get(key[1])
+        addresses = sort_addresses(texts) if version else ()
+        if not addresses or any(address.version != version for address in addresses):
             return None
         rrsets[key] = tuple(str(address) for address in addresses)
     head = lines[0]

@@ -118,6 +118,7 @@ async def test_zone_in_the_status(site: Site) -> None:
         (Outcome.UNREACHABLE, ("True", "Published")),
         (Outcome.DIFFERS, ("False", "ServersDiffer")),
         (Outcome.REFUSED, ("False", "ServersDiffer")),
+        (Outcome.DRIFTED, ("False", "ContentDiffers")),
     ],
 )
 async def test_server_in_reach_that_does_not_serve_the_zone(
@@ -126,6 +127,12 @@ async def test_server_in_reach_that_does_not_serve_the_zone(
     region = add_region(site)
     site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {gen.server("rack1"): outcome})
     assert (await reconcile(site))["ZonePublished"] == expected
+
+
+async def test_zone_that_does_not_fit_is_told(site: Site) -> None:
+    region = add_region(site)
+    site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {}, "5000 names need more than there is")
+    assert (await reconcile(site))["ZonePublished"] == ("False", "ZoneTooLarge")
 
 
 async def test_racks_networks_may_reach_the_region(site: Site) -> None:

@@ -9,11 +9,16 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.context import RegionKeys
+from rackrelay.controllers.verify import Rota, verify_next
 from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
 from rackrelay.errors import Conflict, NotLeading, NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
-from rackrelay.zone.plan import Zone, parse_zone_text
+from rackrelay.zone import kept
+from rackrelay.zone.kept import read_zone
+from rackrelay.zone.parts import split_change
+from rackrelay.zone.plan import Zone, plan_change
+from rackrelay.zone.publish import Outcome
 from rackrelay.zone.records import Rrsets
 from tests import gen
 from tests.fakes.name_server import FakeNameServer
@@ -43,6 +48,19 @@ def published(serial: int, rrsets: Rrsets = OLD, ttl_s: int = 15) -> Zone:
 )
 def test_choose_version(rrsets: Rrsets, before: Zone | None, served: Sequence[int], expected: Zone) -> None:
     assert choose_version(REGION_, rrsets, before, served) == expected
+
+
+def test_drifted_server_needs_a_new_version_of_the_same_content() -> None:
+    assert choose_version(REGION_, OLD, published(4), [4], renew=True) == published(5)
+
+
+def test_large_version_leaves_serials_for_its_parts() -> None:
+    many: Rrsets = {(f"name-{i}", "A"): (f"10.{i // 250}.{i % 250}.1",) for i in range(5000)}
+    version = choose_version(REGION_, many, published(4), [4])
+    assert version.serial > 5
+    assert len(split_change(plan_change(published(4), version))) > 3
+    again = choose_version(REGION_, OLD, version, [])
+    assert len(split_change(plan_change(version, again))) > 3
 
 
 class Lab(ExitStack):
@@ -96,7 +114,7 @@ class Lab(ExitStack):
         found = self.site.client.objects.get(("ConfigMap", gen.NAMESPACE, "demo-zone"))
         if found is None:
             return None
-        zone = parse_zone_text(found["data"][names.KEY_ZONE_TEXT], gen.DOMAIN)
+        zone = read_zone(found, gen.DOMAIN)
         assert found["data"][names.KEY_ZONE_SERIAL] == str(zone.serial)
         return zone
 
@@ -305,3 +323,169 @@ async def test_damaged_config_map_is_as_good_as_lost(lab: Lab) -> None:
     lab.see(2, 7)
     await lab.reconcile()
     assert lab.kept == fake.zone == zone_of(8, 2)
+
+
+NEXT = "10-10-1-0--24"
+
+
+async def serve_two(lab: Lab) -> list[FakeNameServer]:
+    """Racks 2 and 3 serve serial 1."""
+    fakes = [lab.add_rack(2), lab.add_rack(3)]
+    for number in (2, 3):
+        lab.see(number, 0)
+    await lab.reconcile()
+    assert [f.zone for f in fakes] == [zone_of(1, 2, 3)] * 2
+    lab.site.client.writes.clear()
+    lab.site.waiting()
+    return fakes
+
+
+def at_once() -> Rota:
+    """Every server's turn is now, again and again."""
+    return Rota(every_s=1e-6, chance=lambda: 0.0)
+
+
+def outcome(lab: Lab, number: int) -> Outcome:
+    found = lab.site.zones[REGION_.meta.key].outcomes
+    return next(o for s, o in found.items() if s.name == f"rack{number}")
+
+
+async def test_comparing_servers_that_are_right_writes_nothing(lab: Lab) -> None:
+    fakes = await serve_two(lab)
+    rota = at_once()
+    before = [len(f.record.updates) for f in fakes]
+    for _ in range(4):
+        await verify_next(lab.site, rota)
+    assert sum(f.record.transfers for f in fakes) >= 4
+    assert (lab.site.client.writes, lab.site.waiting()) == ([], set())
+    assert [len(f.record.updates) for f in fakes] == before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(zone_of(1, 9), id="other addresses"),
+        pytest.param(gen.zone(1), id="no names"),
+        pytest.param(gen.zone(1, 15, **{"10-10-0-0--24": ("10.10.0.2", "10.10.0.3"), "odd": ("10.9.9.9",)}), id="more"),
+    ],
+)
+async def test_zone_that_somebody_changed_by_the_same_serial_is_put_right(lab: Lab, changed: Zone) -> None:
+    fakes = await serve_two(lab)
+    fakes[1].zone = changed
+    rota = at_once()
+    for _ in range(2):
+        await verify_next(lab.site, rota)
+    assert outcome(lab, 3) is Outcome.DRIFTED
+    assert lab.site.waiting() == {"zone demo", "region demo"}
+    (event,) = [o for (kind, _, _), o in lab.site.client.objects.items() if kind == "Event"]
+    assert (event["type"], event["reason"]) == ("Warning", "ContentDiffers")
+    assert "rack3" in event["message"]
+    await lab.reconcile()
+    assert lab.kept == zone_of(2, 2, 3)
+    assert [f.zone for f in fakes] == [zone_of(2, 2, 3)] * 2
+    assert fakes[0].record.history == [gen.zone(0), zone_of(1, 2, 3), zone_of(2, 2, 3)], "one small step for the other"
+    assert outcome(lab, 3) is Outcome.UPDATED
+
+
+async def test_drifted_server_out_of_reach_is_not_forgotten_nor_waited_for(lab: Lab) -> None:
+    fakes = await serve_two(lab)
+    fakes[1].zone = zone_of(1, 9)
+    rota = at_once()
+    for _ in range(2):
+        await verify_next(lab.site, rota)
+    fakes[1].silent = True
+    lab.lose(3)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == zone_of(2, 2)
+    fakes[1].silent = False
+    lab.see(3, 1)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == fakes[1].zone == zone_of(3, 2, 3)
+
+
+async def test_server_that_another_version_reached_meanwhile_is_not_blamed(lab: Lab) -> None:
+    fakes = await serve_two(lab)
+    for fake in fakes:
+        fake.zone = zone_of(2, 2, 3)
+    rota = at_once()
+    for _ in range(2):
+        await verify_next(lab.site, rota)
+    assert lab.site.waiting() == set()
+
+
+def test_turns_are_spread_and_come_again() -> None:
+    chances = iter([0.1, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5])
+    rota = Rota(100.0, lambda: next(chances))
+    servers = [gen.server(name) for name in ("a", "b", "c")]
+    assert rota.choose(servers, 0.0) is None
+    assert [rota.choose(servers, now) for now in (9.0, 10.0, 11.0)] == [None, servers[0], None]
+    assert [rota.choose(servers, now) for now in (95.0, 95.0, 95.0)] == [servers[1], servers[2], None]
+    assert rota.choose(servers, 110.0) == servers[0]
+    assert rota.choose([], 500.0) is None
+
+
+async def test_zone_that_does_not_fit_leaves_the_published_one_and_says_so(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes = await serve_two(lab)
+    monkeypatch.setattr(kept, "PACK_ABOVE_BYTES", 10)
+    monkeypatch.setattr(kept, "MAX_PACKED_BYTES", 10)
+    fakes[1].silent = True
+    lab.lose(3)
+    await lab.reconcile()
+    assert fakes[0].zone == zone_of(1, 2, 3)
+    assert "divide the Subnets" in lab.site.zones[REGION_.meta.key].problem
+    monkeypatch.undo()
+    monkeypatch.setattr(names, "PORT_DNS", lab.port)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == zone_of(2, 2)
+    assert lab.site.zones[REGION_.meta.key].problem == ""
+
+
+async def test_long_zone_is_kept_packed_and_read_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "PACK_ABOVE_BYTES", 10)
+    fakes = await serve_two(lab)
+    assert lab.kept == zone_of(1, 2, 3)
+    stored = lab.site.client.objects[("ConfigMap", gen.NAMESPACE, "demo-zone")]
+    assert (stored["data"]["zone"], list(stored["binaryData"])) == ("", ["zone.gz"])
+    await lab.reconcile()
+    assert lab.site.client.writes == []
+    fakes[1].silent = True
+    lab.lose(3)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == zone_of(2, 2)
+
+
+async def test_restart_of_everything_at_once_keeps_the_serial(lab: Lab) -> None:
+    """Pods that start find the ConfigMap, or nothing yet: both end at the published version."""
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(41, 2, 3)))
+    fakes = [lab.add_rack(2, zone_of(41, 2, 3)), lab.add_rack(3, gen.zone(0))]
+    lab.see(2, 41)
+    lab.see(3, 0)
+    await lab.reconcile()
+    assert lab.kept == zone_of(41, 2, 3)
+    assert [f.zone for f in fakes] == [zone_of(41, 2, 3)] * 2
+    assert "apply ConfigMap demo-zone" not in lab.site.client.writes
+
+
+async def test_restart_of_everything_at_once_without_the_config_map_starts_above_the_regions_status(lab: Lab) -> None:
+    body = gen.body("RegionController", "demo", {"replicas": 2}, resourceVersion="9")
+    lab.site.put(REGION, {**body, "status": {"zone": {"serial": 41}}})
+    fakes = [lab.add_rack(2), lab.add_rack(3)]
+    for number in (2, 3):
+        lab.see(number, 0)
+    await lab.reconcile()
+    assert lab.kept == zone_of(42, 2, 3)
+    assert [f.zone for f in fakes] == [zone_of(42, 2, 3)] * 2
+
+
+async def test_rack_that_comes_back_after_a_week_gets_what_it_missed_and_sets_nobody_back(lab: Lab) -> None:
+    old = gen.zone(3, 60, **{"10-10-0-0--24": ("10.10.0.7",), NEXT: ("10.10.1.7",)})
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(900, 2, 3)))
+    fakes = [lab.add_rack(2, zone_of(900, 2, 3)), lab.add_rack(3, old)]
+    lab.see(2, 900)
+    lab.see(3, 3)
+    await lab.reconcile()
+    assert lab.kept == zone_of(900, 2, 3)
+    assert [f.zone for f in fakes] == [zone_of(900, 2, 3)] * 2
+    assert fakes[0].record.updates == []

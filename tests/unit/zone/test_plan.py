@@ -1,5 +1,6 @@
 """Versions of the zone: as text, and as the difference between two."""
 
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -101,3 +102,52 @@ def test_next_serial_is_greater_than_every_one_seen(seen: tuple[int, ...], expec
 def test_serials_run_out_in_words() -> None:
     with pytest.raises(InvalidSpec, match=r"another spec\.domain"):
         next_serial(MAX_SERIAL)
+
+
+TEXT = zone_text(gen.zone(1, 15, a=("10.10.0.2", "10.10.0.3"), b=("fd00::2",)))
+
+
+def test_five_thousand_names_are_read_in_a_moment() -> None:
+    rrsets = {(f"n{i}", "A"): tuple(f"10.{i // 250}.{i % 250}.{r}" for r in (1, 2, 3)) for i in range(5000)}
+    zone = Zone(gen.DOMAIN, 15, 7, rrsets)
+    text = zone_text(zone)
+    began = time.process_time()
+    assert parse_zone_text(text, gen.DOMAIN) == zone
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("more", "foreign"),
+    [
+        pytest.param("x.maas-internal. 15 IN TXT hello\n", {("x", "TXT")}, id="another type"),
+        pytest.param("x.maas-internal. 15 IN CNAME a.maas-internal.\n", {("x", "CNAME")}, id="an alias"),
+        pytest.param("*.maas-internal. 15 IN MX 5 mail.\n", {("*", "MX")}, id="any name"),
+        pytest.param("x.maas-internal. 60 IN A 10.9.9.9\n", {("x", "A")}, id="another TTL"),
+        pytest.param("maas-internal. 15 IN TXT hello\n", {("@", "TXT")}, id="at the top"),
+    ],
+)
+def test_what_we_never_make_differs_and_is_removed(more: str, foreign: set[tuple[str, str]]) -> None:
+    changed = parse_zone_text(TEXT + more, gen.DOMAIN)
+    assert changed.foreign == foreign
+    assert changed != parse_zone_text(TEXT, gen.DOMAIN)
+    wanted = gen.zone(2, 15, a=("10.10.0.2", "10.10.0.3"), b=("fd00::2",))
+    assert plan_change(changed, wanted).rrsets == dict.fromkeys(foreign, ())
+
+
+def test_own_name_with_another_ttl_is_set_again() -> None:
+    changed = parse_zone_text(TEXT.replace("b.maas-internal. 15", "b.maas-internal. 16"), gen.DOMAIN)
+    wanted = gen.zone(2, 15, a=("10.10.0.2", "10.10.0.3"), b=("fd00::2",))
+    assert plan_change(changed, wanted).rrsets == {("b", "AAAA"): ("fd00::2",)}
+
+
+def test_what_goes_comes_first() -> None:
+    """BIND leaves an address away that is added to a name while that has an alias."""
+    old = Zone(gen.DOMAIN, 15, 1, {("z", "A"): ("10.0.0.1",)}, foreign=frozenset({("a", "CNAME")}))
+    new = Zone(gen.DOMAIN, 15, 2, {("a", "A"): ("10.0.0.1",)})
+    assert list(plan_change(old, new).rrsets) == [("a", "CNAME"), ("z", "A"), ("a", "A")]
+
+
+def test_next_serial_leaves_room_for_parts() -> None:
+    assert next_serial(4, 9, step=3) == 12
+    with pytest.raises(InvalidSpec, match="run out"):
+        next_serial(MAX_SERIAL - 2, step=3)

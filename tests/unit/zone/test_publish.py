@@ -1,9 +1,13 @@
 """Signed UPDATEs to name servers that answer, hang, lag and differ."""
 
+import asyncio
 import base64
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import dns.message
 import dns.opcode
@@ -11,8 +15,10 @@ import pytest
 
 from rackrelay.errors import NotLeading
 from rackrelay.model.observed import NameServer
+from rackrelay.zone import update
+from rackrelay.zone.parts import split_change
 from rackrelay.zone.plan import Zone, plan_change
-from rackrelay.zone.publish import MAX_UDP_BYTES, Key, Outcome, repair, send_update, sign_update, transfer
+from rackrelay.zone.publish import MAX_UDP_BYTES, Key, Outcome, compare, repair, send_update, sign_update, transfer
 from rackrelay.zone.records import Rrsets
 from tests import gen
 from tests.fakes.name_server import FakeNameServer
@@ -118,6 +124,99 @@ async def test_large_update_goes_by_tcp_whole(servers: Servers) -> None:
     assert fake.zone == change.new
 
 
+MANY: Rrsets = {(f"name-{i}", "A"): (f"10.{i // 250}.{i % 250}.1",) for i in range(2500)}
+
+
+async def test_change_that_no_message_holds_goes_in_parts(servers: Servers) -> None:
+    wanted = Zone(gen.DOMAIN, 15, 40, MANY)
+    fakes = [servers.add(), servers.add()]
+    outcomes = await send_update(plan_change(OLD, wanted), gen.KEY, map(at, fakes))
+    assert outcomes == {at(f): Outcome.UPDATED for f in fakes}
+    serials = [zone.serial for zone in fakes[0].record.history]
+    assert serials[0] == 4
+    assert serials[1:] == list(range(40 - len(serials) + 2, 41))
+    assert len(serials) > 3
+    assert [f.zone for f in fakes] == [wanted, wanted]
+    assert fakes[0].record.updates == fakes[1].record.updates
+
+
+async def test_server_that_hangs_between_parts_holds_up_nobody_and_is_repaired_from_there(servers: Servers) -> None:
+    wanted = Zone(gen.DOMAIN, 15, 40, MANY)
+    good, flaky = servers.add(), servers.add()
+    flaky.silent_after = 2
+    outcomes = await send_update(plan_change(OLD, wanted), gen.KEY, [at(good), at(flaky)])
+    assert outcomes == {at(good): Outcome.UPDATED, at(flaky): Outcome.UNREACHABLE}
+    assert good.zone == wanted
+    assert OLD.serial < flaky.zone.serial < wanted.serial
+    sent = len(good.record.updates)
+    flaky.silent_after = None
+    parts = split_change(plan_change(flaky.zone, wanted))
+    assert len(parts) < sent
+    assert (await send_update(plan_change(flaky.zone, wanted), gen.KEY, [at(flaky)]))[at(flaky)] is Outcome.UPDATED
+    assert flaky.zone == wanted
+
+
+async def test_event_loop_goes_on_while_parts_are_built(servers: Servers) -> None:
+    """Probes are answered meanwhile: no wait that a probe would take for a dead rack."""
+    fake = servers.add()
+    longest, sending = 0.0, True
+
+    async def tick() -> None:
+        nonlocal longest
+        while sending:
+            before = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - before)
+
+    ticking = asyncio.create_task(tick())
+    threads = set()
+    sign = update.sign_update
+
+    def note_thread(*arguments: Any) -> Any:
+        threads.add(threading.get_ident())
+        return sign(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(update, "sign_update", note_thread)
+        await send_update(plan_change(OLD, Zone(gen.DOMAIN, 15, 40, MANY)), gen.KEY, [at(fake)])
+    sending = False
+    await ticking
+    assert threads
+    assert threading.get_ident() not in threads
+    assert longest < 0.7
+
+
+async def test_repair_without_room_for_all_parts_asks_for_a_greater_serial(servers: Servers) -> None:
+    fake = servers.add()
+    assert await repair(at(fake), Zone(gen.DOMAIN, 15, 5, MANY | _more(2500)), gen.KEY) is Outcome.DRIFTED
+    assert fake.record.updates == []
+
+
+def _more(count: int) -> Rrsets:
+    return {(f"more-{i}", "A"): (f"10.{i // 250}.{i % 250}.2",) for i in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("served", "expected"),
+    [
+        (NEW, Outcome.UPDATED),
+        (replace(NEW, rrsets=OLD.rrsets), Outcome.DRIFTED),
+        (replace(NEW, ttl_s=60), Outcome.DRIFTED),
+        (OLD, Outcome.DIFFERS),
+    ],
+)
+async def test_comparing_changes_nothing(servers: Servers, served: Zone, expected: Outcome) -> None:
+    fake = servers.add(served)
+    assert await compare(at(fake), NEW, gen.KEY) is expected
+    assert fake.record.updates == []
+
+
+async def test_comparing_with_one_that_cannot_be_reached(servers: Servers) -> None:
+    gone = servers.add()
+    gone.close()
+    assert await compare(at(gone), NEW, gen.KEY) is Outcome.UNREACHABLE
+
+
 async def test_transfer_gives_the_zone_as_it_is(servers: Servers) -> None:
     fake = servers.add(NEW)
     assert await transfer(at(fake), gen.DOMAIN, gen.KEY) == NEW
@@ -157,11 +256,11 @@ async def test_repair_of_one_that_cannot_be_reached(servers: Servers) -> None:
 
 
 def test_update_names_the_zone_and_carries_the_keys_name() -> None:
-    update = sign_update(CHANGE, gen.KEY)
-    message = dns.message.from_wire(update.wire, keyring=gen.KEY.tsig)
+    signed = sign_update(CHANGE, gen.KEY)
+    message = dns.message.from_wire(signed.wire, keyring=gen.KEY.tsig)
     assert message.opcode() == dns.opcode.UPDATE
     assert message.had_tsig
-    assert update.mac == message.mac
+    assert signed.mac == message.mac
 
 
 def test_key_does_not_show_its_secret() -> None:
