@@ -22,9 +22,10 @@ PATIENCE_S = 300
 class Workshop:
     """`quick` asks for the fewest runs: does it work at all? What was made here is gone when it closes."""
 
-    def __init__(self, quick: bool = False) -> None:
+    def __init__(self, quick: bool = False, lab: Lab | None = None) -> None:
         self.quick = quick
         self._stack = ExitStack()
+        self._given = lab
 
     def runs(self, full: int) -> int:
         """How many runs to do."""
@@ -36,7 +37,9 @@ class Workshop:
 
     @cached_property
     def lab(self) -> Lab:
-        """A running lab. RACKRELAY_LAB names one to use and leave as it is; otherwise one is made and removed."""
+        """A running lab: the one given, or RACKRELAY_LAB, and left as it is; otherwise one is made and removed."""
+        if self._given:
+            return self._given
         if given := os.environ.get("RACKRELAY_LAB"):
             return Lab.up(given)
         lab = Lab.up(LAB, fresh=True)
