@@ -135,6 +135,14 @@ def test_operator_has_no_rights_elsewhere(release: Release, namespace: str) -> N
     assert not release.may("create", "daemonsets.apps", namespace)
 
 
+def test_operator_may_write_one_lease_in_its_own_namespace(release: Release) -> None:
+    release.server.kubectl("-n", "rackrelay", "get", "poddisruptionbudget", "rackrelay")
+    assert release.may("create", "leases.coordination.k8s.io", "rackrelay")
+    for verb in ("list", "update", "patch", "delete"):
+        assert not release.may(verb, "leases.coordination.k8s.io", "rackrelay")
+    assert not release.may("create", "leases.coordination.k8s.io")
+
+
 def test_resources_outlive_the_release(release: Release) -> None:
     release.server.kubectl("apply", "-f", str(EXAMPLES))
     before = release.server.kubectl("-n", "machines", "get", "rackrelay", "-o", "name")

@@ -18,8 +18,8 @@ from tests.api.operator.rig import open_rig
 pytestmark = pytest.mark.api
 
 ONLY_RACK2 = {"_10_10_0_0__24": ("10.10.0.2",)}
-# Four seconds are the goal. A busy machine may need more, and client-go's usual 15 s would still be found out.
-TAKEOVER_S = 12.0
+# Four seconds are the goal; a machine that is busy with other things may need several times that.
+TAKEOVER_S = 20.0
 OUTAGE_S = 10.0
 KILLS = 4
 
@@ -66,6 +66,7 @@ def test_one_leads_and_both_are_ready(both: Replicas) -> None:
     assert [ask(replica, "/readyz") for replica in both.all] == [200, 200]
     line = both.rig.cluster.server.kubectl("-n", HOME, "get", "lease", LEASE_NAME, "--no-headers")
     assert line.split()[1] == both.lease()["holderIdentity"]
+    assert both.lease()["leaseDurationSeconds"] == 3
     renewed = both.lease()["renewTime"]
     wait_for("a renewal", lambda: both.lease()["renewTime"] != renewed)
 
