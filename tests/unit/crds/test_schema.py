@@ -160,5 +160,6 @@ def test_http_port_rule_knows_the_ports_of_region_pods() -> None:
         names.PORT_AGENT,
     ):
         assert str(port) in rule["rule"]
+    assert f"self >= {names.PORT_HEARTBEAT_FIRST} && self <= {names.PORT_HEARTBEAT_LAST}" in rule["rule"]
     loopback = [value for name, value in vars(names).items() if name.startswith("PORT_LOCAL_")]
-    assert f"self >= {min(loopback)} && self <= {max(loopback)}" in rule["rule"]
+    assert names.PORT_HEARTBEAT_FIRST <= min(loopback) <= max(loopback) <= names.PORT_HEARTBEAT_LAST
