@@ -85,6 +85,12 @@ def test_glibc_resolves_it(site: Site, tmp_path: Path, server: str, expected: st
     assert {line.split()[0] for line in found.splitlines()} == {expected}
 
 
+def test_its_use_is_not_logged(site: Site) -> None:
+    ask(site, "client", place.RACK_PROV, NAME)
+    assert "running" in site.rack.log("named")
+    assert NAME not in site.rack.log("named")
+
+
 @pytest.mark.parametrize("server", [place.RACK_PROV, place.RACK_IP])
 def test_outside_every_subnet_it_does_not_exist_until_there_is_a_subnet(site: Site, server: str) -> None:
     assert ask(site, "stranger", server, NAME).rcode() == dns.rcode.NXDOMAIN

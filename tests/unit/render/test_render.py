@@ -75,7 +75,7 @@ def test_too_many_subnets_for_views_of_their_own_are_still_told_apart_by_recursi
     files = render_rack(replace(RACK, subnets=subnets))
     assert "allow-recursion { localhost; 10.10.0.0/24; };" in files[names.FILE_NAMED]
     assert not [name for name in files if ".rpz." in name]
-    assert "rpz" not in files[names.FILE_NAMED]
+    assert "response-policy" not in files[names.FILE_NAMED]
 
 
 def test_configuration_with_as_many_views_as_there_may_be_fits_into_a_configmap() -> None:
