@@ -149,6 +149,11 @@ class ApiServer:
         return self._at.url
 
     @property
+    def etcd_url(self) -> str:
+        """Where etcd answers, also while the API server is away."""
+        return f"http://127.0.0.1:{self._at.etcd_port}"
+
+    @property
     def kubeconfig(self) -> Path:
         """The kubeconfig of a cluster administrator."""
         return self._pki.kubeconfig(ADMIN)

@@ -1,6 +1,7 @@
 """LIST everything, at start and now and then, so that no lost event stays lost."""
 
 import asyncio
+import contextlib
 import logging
 
 from rackrelay.cluster.cache import KINDS
@@ -46,24 +47,29 @@ async def resync(context: Context, kind: Kind, namespace: str) -> None:
 
 
 async def resync_forever(context: Context, bursts: "asyncio.Queue[Kind]") -> None:
-    """Resync a kind soon after its watch began anew, and every kind now and then."""
+    """Resync everything soon after a watch began anew, and now and then.
+
+    Everything, because a kind whose last object was deleted during an outage has no burst of its own.
+    """
     while True:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(context.settings.resync_interval_s):
-                kinds = {await bursts.get()}
-                # A relist arrives as one event per object: one LIST for all of them is enough.
-                await asyncio.sleep(RETRY_S)
-                while not bursts.empty():
-                    kinds.add(bursts.get_nowait())
-        except TimeoutError:
-            kinds = set(KINDS)
-        for kind in kinds:
+                await bursts.get()
+        # A relist arrives as one event per object: one LIST for all of them is enough.
+        await asyncio.sleep(RETRY_S)
+        while not bursts.empty():
+            bursts.get_nowait()
+        for kind in KINDS:
             for namespace in _namespaces(context, kind):
                 try:
                     await resync(context, kind, namespace)
                 except ClusterError as error:
                     logger.warning("%s; trying again", error)
                     bursts.put_nowait(kind)
+        if bursts.empty():
+            # What failed during an outage need not wait until its backoff ends.
+            for namespace in context.settings.region_namespaces:
+                context.enqueue_namespace(namespace)
 
 
 def _namespaces(context: Context, kind: Kind) -> tuple[str, ...]:

@@ -73,6 +73,15 @@ class Cluster:
         """Gone at once: no kubelet is there to stop a pod in good order."""
         self._call("DELETE", kind.path(namespace, name), {"gracePeriodSeconds": 0})
 
+    def watch_from(self, kind: Kind, namespace: str, version: str) -> Any:
+        """What a watch from a version answers within a second."""
+        query = f"?watch=true&timeoutSeconds=1&resourceVersion={version}"
+        events = self._ask("GET", kind.path(namespace) + query)
+        for event in map(json.loads, events.splitlines()):
+            if event["type"] == "ERROR":
+                raise ApiException(event["object"]["code"], event["object"]["reason"])
+        return events
+
     def count_writes(self) -> dict[str, int]:
         """Requests so far, from whomever, that would change objects of the kinds that rackrelay uses."""
         text = self._ask("GET", "/metrics")

@@ -71,6 +71,10 @@ class Operator:
             process.kill()
             process.wait(15)
 
+    def require_alive(self) -> None:
+        """Nobody waits for an operator that has died."""
+        assert self._process is None or self._process.poll() is None, self.log
+
     @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rackrelay.cluster.client import REGION, SUBNET, Kind
+from rackrelay.cluster.client import NODE, REGION, SUBNET, Kind
 from rackrelay.controllers import resync as module
 from rackrelay.controllers.resync import fill_cache, resync, resync_forever
 from rackrelay.errors import ClusterError
@@ -63,7 +63,10 @@ async def test_list_finds_what_was_missed(site: Site) -> None:
     assert "zone demo" in site.waiting()
 
 
-async def test_watch_that_began_anew_is_followed_by_a_list(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_watch_that_began_anew_is_followed_by_lists_of_everything(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kind whose last object was deleted meanwhile has no events that could ask for its LIST."""
     monkeypatch.setattr(module, "RETRY_S", 0.01)
     site.put(SUBNET, PROV)
     site.client.objects.clear()
@@ -71,7 +74,7 @@ async def test_watch_that_began_anew_is_followed_by_a_list(site: Site, monkeypat
     task = asyncio.create_task(resync_forever(site, bursts))
     try:
         site.client.fail = True
-        bursts.put_nowait(SUBNET)
+        bursts.put_nowait(NODE)
         await asyncio.sleep(0.05)
         assert len(site.cache.subnets(gen.NAMESPACE)) == 1
         site.client.fail = False
@@ -87,3 +90,18 @@ async def test_watch_that_began_anew_is_followed_by_a_list(site: Site, monkeypat
 )
 def test_advice(status: int, advice: str) -> None:
     assert advice in module._advise(ClusterError("GET /x", status))
+
+
+async def test_what_failed_during_an_outage_is_tried_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    site.put(REGION, gen.body("RegionController"))
+    site.waiting()
+    bursts: asyncio.Queue[Kind] = asyncio.Queue()
+    bursts.put_nowait(NODE)
+    task = asyncio.create_task(resync_forever(site, bursts))
+    try:
+        await until(lambda: "zone demo" in site.waiting())
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
