@@ -1,5 +1,6 @@
 """A pod without a cluster: the image read-only, the volumes of a region or rack pod, one process namespace for all."""
 
+import base64
 import os
 import shutil
 import signal
@@ -99,6 +100,11 @@ class Pod:
         """Mount another version of the published zone."""
         self._mount("zone", {names.KEY_ZONE_SERIAL: str(serial), names.KEY_ZONE_TEXT: zone})
 
+    def publish_fields(self, fields: Mapping[str, Mapping[str, str]]) -> None:
+        """Mount the published zone as a ConfigMap with these fields has it."""
+        packed = {name: base64.b64decode(text) for name, text in fields.get("binaryData", {}).items()}
+        self._mount("zone", {**fields["data"], **packed})
+
     def start(self, *daemons: str) -> None:
         """Start the agent, wait until it lets the daemons start, start those."""
         if "agent" not in self._daemons:
@@ -162,13 +168,13 @@ class Pod:
         for daemon in self._daemons.values():
             daemon.wait(30)
 
-    def _mount(self, volume: str, data: Mapping[str, str]) -> None:
+    def _mount(self, volume: str, data: Mapping[str, str | bytes]) -> None:
         folder = self.folder / "etc" / volume
         self._version += 1
         version = folder / f"..{self._version}"
         version.mkdir()
-        for name, text in data.items():
-            (version / name).write_text(text)
+        for name, content in data.items():
+            (version / name).write_bytes(content if isinstance(content, bytes) else content.encode())
             link = folder / name
             if not link.is_symlink():
                 link.symlink_to(f"..data/{name}")
