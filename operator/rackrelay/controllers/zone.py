@@ -13,13 +13,14 @@ from rackrelay.controllers.keep import read_published, write_published
 from rackrelay.controllers.queue import Key
 from rackrelay.errors import NotReady, TooLarge
 from rackrelay.model.observed import NameServer
+from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.plan import Zone, next_serial, plan_change
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome, repair, send_update
-from rackrelay.zone.records import RackView, Rrsets, answer_subnets, build_rrsets
+from rackrelay.zone.records import Answer, RackView, Rrsets, answer_subnets, build_rrsets
 
 # A server that could not be put right by one new version gets another one, but not as fast as we can write.
 RENEW_AFTER_S = 1.0
@@ -39,27 +40,40 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     servers = context.servers_of(region)
     if not is_settled(context, region, servers):
         raise NotReady("racks are still being asked for the first time")
-    subnets = context.subnets_of(region)
+    answers = find_answers(context, region)
+    rrsets = build_rrsets(answers, [s.cidr for s in context.subnets_of(region) if s.managed])
+    drifted = drifted_servers(context, region, servers)
+    renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
+    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers), renew)
+    wanted, problem = await _keep(context, region, wanted, (published, version))
+    outcomes = await bring_to(context, (published, wanted), servers, keys.tsig, drifted)
+    _remember(context, region, ZoneState(wanted, answers, outcomes, problem))
+    if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
+        context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
+
+
+def find_answers(context: Context, region: RegionController) -> dict[Network, Answer]:
+    """What each Subnet's name should answer, by what is known now."""
     views = view_racks(context, region)
     sights = context.book.sights(region.meta.namespace, context.now())
     cut_off = cut_off_addresses(sights, {view.name: view.addresses for view in views})
-    answers = answer_subnets(subnets, views, cut_off)
-    rrsets = build_rrsets(answers, [s.cidr for s in subnets if s.managed])
-    drifted = drifted_servers(context, region, servers)
-    seen = seen_serials(context, region, servers)
-    wanted = choose_version(region, rrsets, published, seen, renew=bool(drifted))
-    problem = ""
-    if wanted != published:
-        try:
-            await write_published(context, region, wanted, version)
-        except TooLarge as error:
-            if published is None:
-                raise
-            wanted, problem = published, str(error)
-    outcomes = await bring_to(context, (published, wanted), servers, keys.tsig, drifted)
-    _remember(context, region, ZoneState(wanted, answers, outcomes, problem))
-    if Outcome.DRIFTED in outcomes.values():
-        context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
+    return answer_subnets(context.subnets_of(region), views, cut_off)
+
+
+async def _keep(
+    context: Context, region: RegionController, wanted: Zone, kept: tuple[Zone | None, str | None]
+) -> tuple[Zone, str]:
+    """The version that is kept durably now, and why it is not the wanted one."""
+    published, version = kept
+    if wanted == published:
+        return published, ""
+    try:
+        await write_published(context, region, wanted, version)
+    except TooLarge as error:
+        if published is None:
+            raise
+        return published, str(error)
+    return wanted, ""
 
 
 def choose_version(
@@ -105,12 +119,11 @@ def view_racks(context: Context, region: RegionController) -> list[RackView]:
 
 
 def drifted_servers(context: Context, region: RegionController, servers: Sequence[NameServer]) -> frozenset[NameServer]:
-    """The servers in reach that were found to have other content by the serial that they still answer."""
+    """The servers that were found to have other content by the published serial, and have not been put right yet."""
     state = context.zones.get(region.meta.key)
     if state is None:
         return frozenset()
-    found = {server for server, outcome in state.outcomes.items() if outcome is Outcome.DRIFTED}
-    return frozenset(s for s in servers if s in found and context.book.serial(s) == state.zone.serial)
+    return frozenset(s for s in servers if state.outcomes.get(s) is Outcome.DRIFTED)
 
 
 async def bring_to(
@@ -127,8 +140,8 @@ async def bring_to(
     old, wanted = versions
     fence = context.client.fence
     serials = {s: serial for s in servers if (serial := context.book.serial(s)) is not None}
-    outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE)
-    outcomes |= {s: Outcome.UPDATED for s, serial in serials.items() if serial == wanted.serial}
+    outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE) | dict.fromkeys(drifted, Outcome.DRIFTED)
+    outcomes |= {s: Outcome.UPDATED for s, serial in serials.items() if serial == wanted.serial and s not in drifted}
     if old is not None and old.serial < wanted.serial:
         # A drifted one would take the new serial and keep what it should not have.
         current = [s for s, serial in serials.items() if serial == old.serial and s not in drifted]
@@ -155,5 +168,6 @@ def _remember(context: Context, region: RegionController, state: ZoneState) -> N
     for rack in context.racks_of(region):
         context.queue.add(Key("rack", *rack.meta.key))
     for subnet in context.subnets_of(region):
-        if before is None or before.answers.get(subnet.cidr) != state.answers[subnet.cidr]:
+        # One that came while the servers were being updated has no answer yet; its event has the zone decided again.
+        if before is None or before.answers.get(subnet.cidr) != state.answers.get(subnet.cidr):
             context.queue.add(Key("subnet", *subnet.meta.key))

@@ -38,7 +38,7 @@ _NUMBERS = itertools.count(1)
 def open_rig(server: ApiServer, folder: Path, outages: bool = False) -> "Iterator[Rig]":
     """A namespace of its own. When it is left the operator has ended in good order, and has been refused nothing.
 
-    `outages`: the API server is killed meanwhile; one that has just started refuses until it knows who has which rights.
+    `outages`: the API server is killed meanwhile; one that has just started refuses all until it has read the rights.
     """
     rig = Rig(server, f"machines-{next(_NUMBERS)}", folder)
     try:

@@ -8,6 +8,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers import zone as zone_module
 from rackrelay.controllers.context import RegionKeys
 from rackrelay.controllers.verify import Rota, verify_next
 from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
@@ -397,10 +398,30 @@ async def test_drifted_server_out_of_reach_is_not_forgotten_nor_waited_for(lab: 
     lab.lose(3)
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == zone_of(2, 2)
+    assert outcome(lab, 3) is Outcome.DRIFTED
+    lab.site.client.writes.clear()
+    await lab.reconcile()
+    assert lab.site.client.writes == [], "no new version while it would not reach it"
     fakes[1].silent = False
     lab.see(3, 1)
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == fakes[1].zone == zone_of(3, 2, 3)
+    assert outcome(lab, 3) is Outcome.UPDATED
+
+
+async def test_last_server_drifted_and_went_away_for_a_while(lab: Lab) -> None:
+    """Nothing else changes meanwhile, so that it comes back with the serial that is still the published one."""
+    fake = lab.add_rack(2)
+    lab.see(2, 0)
+    await lab.reconcile()
+    fake.zone = zone_of(1, 9)
+    await verify_next(lab.site, at_once())
+    lab.lose(2)
+    await lab.reconcile()
+    assert lab.kept == zone_of(1, 2)
+    lab.see(2, 1)
+    await lab.reconcile()
+    assert lab.kept == fake.zone == zone_of(2, 2)
 
 
 async def test_server_that_another_version_reached_meanwhile_is_not_blamed(lab: Lab) -> None:
@@ -489,3 +510,20 @@ async def test_rack_that_comes_back_after_a_week_gets_what_it_missed_and_sets_no
     assert lab.kept == zone_of(900, 2, 3)
     assert [f.zone for f in fakes] == [zone_of(900, 2, 3)] * 2
     assert fakes[0].record.updates == []
+
+
+async def test_subnet_that_comes_while_servers_are_updated_does_no_harm(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.add_rack(2)
+    lab.see(2, 0)
+    update = zone_module.bring_to
+
+    async def update_slowly(*arguments: Any) -> Any:
+        lab.site.put(SUBNET, gen.body("Subnet", "late", {"cidr": "10.20.0.0/24"}))
+        return await update(*arguments)
+
+    monkeypatch.setattr(zone_module, "bring_to", update_slowly)
+    await lab.reconcile()
+    await lab.reconcile()
+    assert "subnet late" in lab.site.waiting()
