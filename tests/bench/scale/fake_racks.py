@@ -1,7 +1,7 @@
 """Fake racks and a fake region replica: name servers and agents of as many addresses as wanted, in one process.
 
-The site comes as one line of JSON on standard input, `ready` is printed when everybody listens, and each further line
-is answered with the counts so far. All fakes share one copy of the zone: what one applies, all have.
+The site comes as one line of JSON on standard input, `ready` is printed when everybody listens, and each further line,
+an address, is answered with the counts so far. All fakes share one copy of the zone: what one applies, all have.
 """
 
 import asyncio
@@ -30,6 +30,11 @@ class FakeRack:
     address: str
     interfaces: tuple[str, ...]
 
+    @property
+    def provisioning(self) -> str:
+        """Its first address for machines."""
+        return self.interfaces[0].partition("/")[0]
+
 
 @dataclass(frozen=True)
 class Site:
@@ -47,12 +52,16 @@ class Site:
 
 @dataclass
 class Counts:
-    """What was asked of all fakes together; `update_at` is when the last new UPDATE came, on the monotonic clock."""
+    """What was asked of all fakes together; `update_at` is when the last new UPDATE came, on the monotonic clock.
+
+    `has`: whether the zone has the address that was asked for.
+    """
 
     probes: int = 0
     updates: int = 0
     update_at: float = 0.0
     polls: int = 0
+    has: bool = False
 
 
 class FakeNameServers(FakeNameServer):
@@ -114,8 +123,9 @@ async def serve(site: Site) -> None:
         await asyncio.start_server(lambda reader, writer: _stream(servers, reader, writer), addresses, port)
     await loop.create_server(agents.connect, [site.region, *(r.address for r in site.racks)], names.PORT_AGENT)
     print("ready", flush=True)
-    while await asyncio.to_thread(sys.stdin.readline):
+    while line := await asyncio.to_thread(sys.stdin.readline):
         counts.polls = agents.polls
+        counts.has = any(line.strip() in addresses for addresses in servers.zone.rrsets.values())
         print(json.dumps(asdict(counts)), flush=True)
 
 

@@ -36,11 +36,11 @@ class LargeSite:
     racks: tuple[FakeRack, ...]
     fakes: "subprocess.Popen[str]"
 
-    def counts(self) -> dict[str, Any]:
-        """What the fakes have been asked so far."""
+    def counts(self, address: str = "") -> dict[str, Any]:
+        """What the fakes have been asked so far, and whether their zone `has` an address."""
         assert self.fakes.stdin is not None
         assert self.fakes.stdout is not None
-        self.fakes.stdin.write("counts\n")
+        self.fakes.stdin.write(f"{address}\n")
         self.fakes.stdin.flush()
         counts: dict[str, Any] = json.loads(self.fakes.stdout.readline())
         return counts
@@ -55,16 +55,20 @@ class LargeSite:
         (process,) = find_module(os.getpid(), "rackrelay")
         return process
 
-    def wait_healthy(self) -> None:
-        """Every rack is healthy and every subnet has its name."""
+    def wait_published(self) -> None:
+        """The zone has every rack, and the fakes serve it."""
 
         def holds() -> bool:
-            status = (self.rig.get(RACK, REGION_NAME) or {}).get("status", {})
             zone = self.rig.published()
-            healthy = status.get("racks", {}).get("healthy") == len(self.racks)
-            return healthy and zone is not None and len(zone.rrsets) == len(self.racks) // RACKS_A_SUBNET
+            listed = sum(len(addresses) for addresses in zone.rrsets.values()) if zone else 0
+            return listed == len(self.racks) and self.counts(self.racks[-1].provisioning)["has"]
 
-        wait_for("all racks are healthy", holds, lambda: self.rig.operator.log[-4000:], PATIENCE_S)
+        wait_for("all racks are in the zone", holds, lambda: self.rig.operator.log[-4000:], PATIENCE_S)
+
+    def healthy(self) -> int:
+        """How many racks the operator thinks are healthy."""
+        status = (self.rig.get(RACK, REGION_NAME) or {}).get("status", {})
+        return int(status.get("racks", {}).get("healthy", 0))
 
 
 @contextmanager
