@@ -133,6 +133,14 @@ def test_server_that_lost_its_zone_is_repaired(site: Rig) -> None:
     assert site.published() == before
 
 
+def test_all_servers_that_lost_their_zones_at_once_get_the_same_version_again(site: Rig) -> None:
+    before = site.published()
+    for pod in site.pods.values():
+        pod.dns.zone = type(pod.dns.zone)(pod.dns.zone.domain, 15, 0)
+    site.wait_zone(**BOTH)
+    assert site.published() == before
+
+
 def test_server_that_is_ahead_is_overtaken(site: Rig) -> None:
     dns = site.pods["demo-region-0"].dns
     ahead = dns.zone.serial + 40
