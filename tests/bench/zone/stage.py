@@ -42,6 +42,8 @@ class Stage:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
+        if not (self._root / "usr/sbin/named").exists():
+            raise RuntimeError(f"{self._root} is no data-plane image: it has no named")
         for name in ("merged", "state"):
             (self._folder / name).mkdir()
         environment = {**os.environ, "ROOT": str(self._root), "FOLDER": str(self._folder), "STATE": STATE}
