@@ -517,13 +517,16 @@ async def test_subnet_that_comes_while_servers_are_updated_does_no_harm(
 ) -> None:
     lab.add_rack(2)
     lab.see(2, 0)
+    await lab.reconcile()
     update = zone_module.bring_to
 
     async def update_slowly(*arguments: Any) -> Any:
-        lab.site.put(SUBNET, gen.body("Subnet", "late", {"cidr": "10.20.0.0/24"}))
+        lab.site.put(SUBNET, gen.body("Subnet", "late", {"cidr": "10.30.0.0/24"}))
         return await update(*arguments)
 
     monkeypatch.setattr(zone_module, "bring_to", update_slowly)
+    lab.site.put(SUBNET, gen.body("Subnet", "more", {"cidr": "10.20.0.0/24"}))
     await lab.reconcile()
+    assert "subnet more" in lab.site.waiting()
     await lab.reconcile()
     assert "subnet late" in lab.site.waiting()
