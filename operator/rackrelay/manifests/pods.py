@@ -14,6 +14,8 @@ from rackrelay.model.region import RegionController
 # How long a stopping rack serves on after its addresses left the zone, besides the TTL of what machines remember.
 STOP_MARGIN_S = 5
 GRACE_MARGIN_S = 15
+# The TTL counts in steps: it is part of the pod template, and most changes of it should not replace every rack.
+TTL_STEPS_S = (15, 60, 300)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def build_region_workload(region: RegionController, image: Image, restart_digest
 def build_rack_workload(rack: RackController, region: RegionController, image: Image, restart_digest: str) -> Manifest:
     """The DaemonSet. The operator replaces its pods (`controllers/rollout.py`), one rack of a subnet at a time."""
     labels = rack_labels(rack.meta.name)
-    context = Context(_image(rack.pods, image), rack.pods, region.ttl_s + STOP_MARGIN_S)
+    context = Context(_image(rack.pods, image), rack.pods, _remembered_s(region) + STOP_MARGIN_S)
     template = Template(region.meta.name, names.rack_workload(rack.meta.name), labels, rack.pods, restart_digest)
     state = {"hostPath": {"path": names.DIR_STATE, "type": "DirectoryOrCreate"}}
     return {
@@ -94,7 +96,7 @@ def _rack_pod(region: RegionController, context: Context) -> Manifest:
         "securityContext": _pod_security(),
         "hostNetwork": True,
         "dnsPolicy": "Default",
-        "terminationGracePeriodSeconds": region.ttl_s + GRACE_MARGIN_S,
+        "terminationGracePeriodSeconds": _remembered_s(region) + GRACE_MARGIN_S,
         "initContainers": [
             containers.build_prepare(context),
             containers.build_agent(context, "status.hostIP"),
@@ -111,6 +113,10 @@ def _rack_pod(region: RegionController, context: Context) -> Manifest:
             containers.build_squid(context),
         ],
     }
+
+
+def _remembered_s(region: RegionController) -> int:
+    return next((step for step in TTL_STEPS_S if region.ttl_s <= step), region.ttl_s)
 
 
 def _template(template: Template, pod: Manifest, state: Manifest) -> Manifest:

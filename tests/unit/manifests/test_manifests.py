@@ -9,6 +9,7 @@ from rackrelay import names
 from rackrelay.desired import desire_rack, desire_region
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.containers import Image
+from rackrelay.manifests.pods import build_rack_workload
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.manifests.services import build_region_services
 from rackrelay.model.pods import PodSettings
@@ -210,3 +211,15 @@ def test_keys_secret_is_what_named_includes_and_says_which_key_signs() -> None:
 def test_agent_secret() -> None:
     built = build_agent_secret(gen.NAMESPACE, "demo", "key")
     assert (texts(built), built["immutable"]) == ({"key": "key"}, True)
+
+
+@pytest.mark.parametrize(("ttl_s", "stop_s"), [(1, 20), (15, 20), (16, 65), (300, 305)])
+def test_stopping_rack_serves_on_for_the_ttl_and_a_change_of_it_seldom_changes_the_template(
+    ttl_s: int, stop_s: int
+) -> None:
+    region = gen.region(ttl_s=ttl_s)
+    workload = build_rack_workload(gen.rack(), region, Image("image", "IfNotPresent"), "digest")
+    pod = workload["spec"]["template"]["spec"]
+    named = next(c for c in pod["containers"] if c["name"] == "named")
+    assert named["lifecycle"]["preStop"]["sleep"]["seconds"] == stop_s
+    assert pod["terminationGracePeriodSeconds"] == stop_s + 10
