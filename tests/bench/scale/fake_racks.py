@@ -54,7 +54,7 @@ class Site:
 class Counts:
     """What was asked of all fakes together; `update_at` is when the last new UPDATE came, on the monotonic clock.
 
-    `has`: whether the zone has the address that was asked for.
+    `has`: whether the zone has the address that was asked for; `addresses`: how many it has.
     """
 
     probes: int = 0
@@ -62,6 +62,7 @@ class Counts:
     update_at: float = 0.0
     polls: int = 0
     has: bool = False
+    addresses: int = 0
 
 
 class FakeNameServers(FakeNameServer):
@@ -125,7 +126,8 @@ async def serve(site: Site) -> None:
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         counts.polls = agents.polls
-        counts.has = any(line.strip() in addresses for addresses in servers.zone.rrsets.values())
+        listed = [address for addresses in servers.zone.rrsets.values() for address in addresses]
+        counts.has, counts.addresses = line.strip() in listed, len(listed)
         print(json.dumps(asdict(counts)), flush=True)
 
 
