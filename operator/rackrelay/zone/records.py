@@ -55,10 +55,10 @@ def answer_subnets(
 
     `cut_off`: addresses of racks that the other racks of the subnet do not hear there (`peers`).
     """
-    networks = sorted((s.cidr for s in subnets), key=lambda n: n.prefixlen, reverse=True)
-    members: dict[Network, list[Member]] = {network: [] for network in networks}
+    index = _Index(s.cidr for s in subnets)
+    members: dict[Network, list[Member]] = {s.cidr: [] for s in subnets}
     for rack in sorted(racks, key=lambda r: r.name):
-        for network, addresses in _by_network(rack.addresses, networks).items():
+        for network, addresses in _by_network(rack.addresses, index).items():
             judgement = _on_subnet(rack.judgement, addresses, cut_off)
             members[network].append(Member(rack.name, addresses, judgement))
     return {network: _answer(tuple(found)) for network, found in members.items()}
@@ -108,10 +108,32 @@ def _chosen_tiers(members: tuple[Member, ...]) -> frozenset[Tier]:
     return frozenset({best})
 
 
-def _by_network(addresses: Iterable[Address], networks: Sequence[Network]) -> dict[Network, tuple[Address, ...]]:
+class _Index:
+    """Finds the network with the longest prefix that holds an address, in one lookup for each prefix length."""
+
+    def __init__(self, networks: Iterable[Network]) -> None:
+        self._tables: dict[tuple[int, int], dict[int, Network]] = {}
+        for network in networks:
+            shift = network.max_prefixlen - network.prefixlen
+            table = self._tables.setdefault((network.version, shift), {})
+            table[int(network.network_address) >> shift] = network
+        # The smallest shift is the longest prefix.
+        self._order = sorted(self._tables)
+
+    def find(self, address: Address) -> Network | None:
+        number = int(address)
+        for version, shift in self._order:
+            if version == address.version:
+                network = self._tables[(version, shift)].get(number >> shift)
+                if network is not None:
+                    return network
+        return None
+
+
+def _by_network(addresses: Iterable[Address], index: _Index) -> dict[Network, tuple[Address, ...]]:
     found: dict[Network, tuple[Address, ...]] = {}
     for address in addresses:
-        network = next((n for n in networks if address.version == n.version and address in n), None)
+        network = index.find(address)
         if network is not None:
             found[network] = (*found.get(network, ()), address)
     return found
