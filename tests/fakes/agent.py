@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from rackrelay import names, signing
@@ -27,6 +28,14 @@ def build_document(*interfaces: str, config_hash: str = "", **changes: Any) -> d
     }
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        # HTTPServer's own looks up the name of the address, which takes seconds where no DNS answers.
+        TCPServer.server_bind(self)
+
+
 class FakeAgent:
     """Serves `document` at /status to who signs with `key`, until it is closed. `polls` counts good requests."""
 
@@ -43,8 +52,7 @@ class FakeAgent:
             def log_message(self, format: str, *args: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer((address, port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((address, port), Handler)
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
