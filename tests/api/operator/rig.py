@@ -16,7 +16,18 @@ import yaml
 from lab.apiserver import ApiServer
 from lab.paths import REPOSITORY
 from rackrelay import names
-from rackrelay.cluster.client import BY_NAME, CONFIG_MAP, DAEMON_SET, NODE, POD, RACK, SECRET, STATEFUL_SET, Kind
+from rackrelay.cluster.client import (
+    BY_NAME,
+    CONFIG_MAP,
+    DAEMON_SET,
+    NODE,
+    POD,
+    RACK,
+    REGION,
+    SECRET,
+    STATEFUL_SET,
+    Kind,
+)
 from rackrelay.digest import config_digest
 from rackrelay.errors import InvalidSpec
 from rackrelay.zone.plan import Zone, parse_zone_text
@@ -242,6 +253,17 @@ class Rig:
             lambda: all(p.polls >= before[n] + times for n, p in self.pods.items() if p.agent),
             lambda: self.operator.log,
         )
+
+    def wait_applied(self) -> None:
+        """Every agent runs the configuration that the operator wants, however often that changes, and it says so."""
+
+        def look() -> bool:
+            for pod in self.pods.values():
+                pod.follow_config()
+            applied = ("True", "Applied")
+            return all(self.conditions(k, REGION_NAME).get("ConfigApplied") == applied for k in (REGION, RACK))
+
+        wait_for("configuration is applied", look, lambda: self.operator.log)
 
     def snapshot(self) -> dict[str, str]:
         """The version of every object of the namespace."""

@@ -41,8 +41,7 @@ def lay_out(rig: Rig) -> None:
 
 
 def wait_settled(rig: Rig) -> None:
-    for pod in rig.pods.values():
-        pod.follow_config()
+    rig.wait_applied()
     rig.wait_conditions(
         REGION,
         "demo",

@@ -43,8 +43,7 @@ def _left_as_found(site: Rig) -> Iterator[None]:
 
 
 def test_everything_is_ready(site: Rig) -> None:
-    for pod in site.pods.values():
-        pod.follow_config()
+    site.wait_applied()
     region = site.wait_conditions(
         REGION,
         "demo",
