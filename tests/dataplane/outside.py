@@ -62,7 +62,11 @@ def _answer_questions(resolver: socket.socket, outside: Outside) -> None:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         elif query.question[0].rdtype == dns.rdatatype.A:
             answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", outside.names[name]))
-        resolver.sendto(answer.to_wire(), peer)
+        try:
+            resolver.sendto(answer.to_wire(), peer)
+        except OSError:
+            # Closed between the question and its answer.
+            return
 
 
 def _handler(outside: Outside) -> type[http.server.BaseHTTPRequestHandler]:
