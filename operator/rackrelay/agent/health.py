@@ -16,7 +16,6 @@ LOOPBACK = "127.0.0.1"
 
 # rsyslogd sends a line with this program name back to the port, see render.rsyslog.
 HEALTH_PROGRAM = "rackrelay-health"
-PORT_HEALTH = 5257
 
 # An address that Squid refuses by its own rules: the refusal shows that it serves, and asks nobody else.
 _REFUSED_URL = "http://127.0.0.1/rackrelay-health"
@@ -110,7 +109,7 @@ async def probe_metadata(_duties: Duties, _node_ip: str) -> Finding:
 async def _echo_line() -> Finding:
     loop = asyncio.get_running_loop()
     nonce = os.urandom(8).hex()
-    transport, inbox = await loop.create_datagram_endpoint(Inbox, local_addr=(LOOPBACK, PORT_HEALTH))
+    transport, inbox = await loop.create_datagram_endpoint(Inbox, local_addr=(LOOPBACK, names.PORT_LOCAL_ECHO))
     try:
         await send_tcp(LOOPBACK, names.PORT_RACK_SYSLOG, f"<14>{HEALTH_PROGRAM}: {nonce}\n".encode())
         while nonce.encode() not in await inbox.next():

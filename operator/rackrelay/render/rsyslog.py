@@ -9,7 +9,6 @@ SPOOL = f"{names.DIR_STATE}/rsyslog"
 LOGS = f"{names.DIR_STATE}/logs"
 # A line with this program name and from this node goes back to the agent: that is how it sees rsyslogd work.
 HEALTH_PROGRAM = "rackrelay-health"
-PORT_HEALTH = 5257
 
 
 def common(*modules: str) -> list[str]:
@@ -37,7 +36,7 @@ def relay_intake() -> list[str]:
         'ruleset(name="intake") {',
         f'    if $programname == "{HEALTH_PROGRAM}" and $fromhost-ip == "127.0.0.1" then {{',
         '        action(type="omfwd" target="127.0.0.1" protocol="udp" template="health"',
-        f'               port="{PORT_HEALTH}")',
+        f'               port="{names.PORT_LOCAL_ECHO}")',
         "        stop",
         "    }",
         '    if $structured-data == "-" then {',

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from rackrelay import names
-from rackrelay.agent.health import HEALTH_PROGRAM, PORT_HEALTH
+from rackrelay.agent.health import HEALTH_PROGRAM
 from rackrelay.agent.settings import parse_duties
 from rackrelay.errors import InvalidSpec
 from rackrelay.model.meta import Meta
@@ -107,4 +107,4 @@ def test_agent_reads_what_is_written_for_it() -> None:
 
 
 def test_agent_and_rsyslogd_agree_on_the_health_line() -> None:
-    assert (rsyslog.HEALTH_PROGRAM, rsyslog.PORT_HEALTH) == (HEALTH_PROGRAM, PORT_HEALTH)
+    assert rsyslog.HEALTH_PROGRAM == HEALTH_PROGRAM
