@@ -74,7 +74,7 @@ def _build_context(settings: Settings, client: Client, agents: aiohttp.ClientSes
         client=client,
         cache=Cache(),
         queue=Queue(dispatch),
-        book=EvidenceBook(settings.probe_misses),
+        book=EvidenceBook(),
         agents=agents,
     )
     return context

@@ -22,8 +22,6 @@ class Settings:
     health_port: int = 8080
     lease_namespace: str = ""
     lease_name: str = "rackrelay"
-    probe_interval_s: float = 0.25
-    probe_misses: int = 3
     status_interval_s: float = 1.0
     resync_interval_s: float = 300.0
 

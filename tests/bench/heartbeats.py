@@ -13,13 +13,13 @@ from pathlib import Path
 from rackrelay.agent import frames
 from rackrelay.agent.heard import HeardRacks
 from rackrelay.agent.listener import CARE_INTERVAL_S, Listener
-from rackrelay.agent.region_loops import MISSES, SWEEP_INTERVAL_S
+from rackrelay.agent.region_loops import SWEEP_INTERVAL_S
 from tests.bench.processes import Process
 from tests.bench.result import Goal, Result, of_runs
 from tests.bench.workshop import Workshop
 
 RACKS = 1000
-INTERVAL_S = 0.25
+INTERVAL_S, MISSES = 0.25, 3
 KEY, HOST, PORT = b"a key for benches", "127.55.0.9", 5950
 WINDOW_S = 5.0
 STATUS = json.dumps({"daemons": {name: {"ok": True, "message": ""} for name in "abcd"}, "padding": "x" * 1200})
@@ -118,7 +118,7 @@ async def _hear() -> None:
     serving = asyncio.create_task(listener.serve(HOST, PORT))
     cared_at = loop.time()
     while not serving.done():
-        heard.sweep(loop.time(), MISSES * INTERVAL_S)
+        heard.sweep(loop.time(), INTERVAL_S, MISSES)
         if loop.time() - cared_at > CARE_INTERVAL_S:
             cared_at = loop.time()
             await listener.look_after()

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from rackrelay.desired import desire_rack, desire_region, find_endpoints, rack_networks
 from rackrelay.digest import config_digest
 from rackrelay.manifests.containers import Image
+from rackrelay.model.detection import FailureDetection
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.region import RegionEndpoint
 from rackrelay.render.inputs import RackInputs, RegionInputs
@@ -52,6 +53,15 @@ def test_another_subnet_changes_configuration_but_not_the_pod_template() -> None
     after = desire_rack(gen.rack(), RackInputs(gen.region(), more, ENDPOINTS), IMAGE)
     assert after.config_hash != before.config_hash
     assert after.objects[1] == before.objects[1]
+
+
+def test_another_pace_changes_configuration_but_no_pod_template() -> None:
+    patient = gen.region(detection=FailureDetection(interval_s=1.0, misses=5))
+    racks = [desire_rack(gen.rack(), RackInputs(r, SUBNETS, ENDPOINTS), IMAGE) for r in (gen.region(), patient)]
+    regions = [desire_region(RegionInputs(r, SUBNETS), IMAGE) for r in (gen.region(), patient)]
+    for before, after in (racks, regions):
+        assert after.config_hash != before.config_hash
+        assert after.objects[-1] == before.objects[-1]
 
 
 def test_another_replica_changes_configuration_but_not_the_racks_template() -> None:

@@ -7,7 +7,7 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 
-from rackrelay.agent import check, loops, peering, processes, rack_loops, region_loops, status
+from rackrelay.agent import check, loops, processes, rack_loops, region_loops, status
 from rackrelay.agent.listener import CARE_INTERVAL_S
 from rackrelay.agent.loops import Agent, log, repeat
 from rackrelay.agent.rack_loops import RackLoops
@@ -47,7 +47,7 @@ async def run(paths: Paths, values: NodeValues) -> None:
         tasks.create_task(repeat(agent.read_addresses, loops.ADDRESS_INTERVAL_S))
         tasks.create_task(repeat(rack.beat, rack_loops.BEAT_INTERVAL_S))
         tasks.create_task(repeat(rack.list_peers, rack_loops.LIST_INTERVAL_S))
-        tasks.create_task(repeat(rack.ask_peers, peering.ASK_INTERVAL_S))
+        tasks.create_task(repeat(rack.ask_peers, rack.question_interval_s))
         tasks.create_task(repeat(rack.pull, rack_loops.BEAT_INTERVAL_S))
         tasks.create_task(repeat(region.listen, region_loops.LISTEN_INTERVAL_S))
         tasks.create_task(repeat(region.sweep, region_loops.SWEEP_INTERVAL_S))

@@ -2,8 +2,10 @@
 
 The region speaks first: {"nonce"}. The rack's first frame is {"node", "serial", "seq", "challenge", "mac"} and small,
 because the region does not know yet whether it may believe it. Later ones are {"node", "serial", "seq", "mac"}, with
-"status" where that is new. Each is answered by {"serial", "seq", "mac"}. `seq` counts from 1 on both sides and is never
-taken from the message, so a frame that is repeated, left out or moved has the wrong signature.
+"status" where that is new. The first one, and each one after which the rack beats at another pace, has the "interval"
+in milliseconds: a region and its racks read a changed configuration at different moments. Each is answered by
+{"serial", "seq", "mac"}. `seq` counts from 1 on both sides and is never taken from the message, so a frame that is
+repeated, left out or moved has the wrong signature.
 """
 
 import json
@@ -14,6 +16,7 @@ from typing import Any
 from rackrelay import signing
 
 FRAME_LIMIT_BYTES = 256 * 1024
+LONGEST_INTERVAL_MS = 60_000
 # Before anything is proven.
 GREETING_LIMIT_BYTES = 4096
 
@@ -29,12 +32,14 @@ class BadFrame(ValueError):
 
 @dataclass(frozen=True)
 class Beat:
-    """What one frame of a rack says. `status` is the document as text; None when it is the one before."""
+    """What one frame of a rack says. `status` is the document as text, `interval_s` when the next frame is due; None
+    means what was said before."""
 
     node: str
     serial: int | None
     status: bytes | None = None
     challenge: str = ""
+    interval_s: float | None = None
 
 
 def build_nonce() -> str:
@@ -116,7 +121,8 @@ def parse_beat(body: bytes) -> Beat:
         raise BadFrame("no node")
     if status is not None and not isinstance(status, dict):
         raise BadFrame("status is no document")
-    return Beat(node, _read_serial(serial), None if status is None else _dump(status), challenge)
+    interval_s = _read_interval(document.get("interval"))
+    return Beat(node, _read_serial(serial), None if status is None else _dump(status), challenge, interval_s)
 
 
 def sign_answer(key: bytes, nonce: str, seq: int, body: bytes) -> bytes:
@@ -150,6 +156,14 @@ def _read_serial(serial: object) -> int | None:
     if serial is not None and (type(serial) is not int or not 0 <= serial < 2**32):
         raise BadFrame("serial is no serial")
     return serial
+
+
+def _read_interval(interval: object) -> float | None:
+    if interval is None:
+        return None
+    if type(interval) is not int or not 0 < interval <= LONGEST_INTERVAL_MS:
+        raise BadFrame("interval is no pace")
+    return interval / 1000
 
 
 def _number(serial: int | None) -> bytes:

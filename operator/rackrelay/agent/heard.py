@@ -17,7 +17,8 @@ GATHER_S = 0.02
 
 @dataclass
 class Rack:
-    """What was heard of one rack. `session` is the one that speaks for it, `version` that of its last change."""
+    """What was heard of one rack. `session` is the one that speaks for it, `version` that of its last change;
+    `interval_s` is the pace at which it says that it beats."""
 
     node: str
     session: object
@@ -26,6 +27,7 @@ class Rack:
     heard: bool = True
     serial: int | None = None
     status: bytes = b"null"
+    interval_s: float = 0.0
 
     @property
     def entry(self) -> bytes:
@@ -53,6 +55,8 @@ class HeardRacks:
         status = rack.status if beat.status is None else beat.status
         said = (True, beat.serial, status)
         rack.session, rack.last = session, now
+        if beat.interval_s is not None:
+            rack.interval_s = beat.interval_s
         if rack.version == 0 or said != (rack.heard, rack.serial, rack.status):
             rack.heard, rack.serial, rack.status = said
             self._note(rack)
@@ -64,15 +68,19 @@ class HeardRacks:
             rack.heard = False
             self._note(rack)
 
-    def sweep(self, now: float, silence_s: float) -> None:
-        """Racks that were silent for so long are not heard any more."""
-        self._stalled = not self._stalled and now - self._swept > silence_s / 2
+    def sweep(self, now: float, interval_s: float, misses: int) -> None:
+        """Racks that missed so many intervals in a row are not heard any more.
+
+        Of this region's interval and the one that the rack says, the longer counts: they learn of a change one after
+        the other.
+        """
+        self._stalled = not self._stalled and now - self._swept > misses * interval_s / 2
         self._swept = now
         if self._stalled:
             # It was this process that did not run: what arrived meanwhile is read before the next sweep.
             return
         for rack in self.racks.values():
-            if rack.heard and now - rack.last > silence_s:
+            if rack.heard and now - rack.last > misses * max(interval_s, rack.interval_s):
                 rack.heard = False
                 self._note(rack)
 

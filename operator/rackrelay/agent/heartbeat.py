@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from rackrelay.agent import frames
 
 CONNECT_TIMEOUT_S = 2.0
+# After the frame that is answered.
 ANSWER_TIMEOUT_S = 2.0
 # A longer one is left to who asks for it on port 5249: the region would close the session.
 STATUS_LIMIT_BYTES = frames.FRAME_LIMIT_BYTES - 1024
@@ -126,7 +127,7 @@ async def hold_session(target: Target, pulse: Pulse, answered: Callable[[], None
         sender = asyncio.create_task(_send(writer, signer))
         seq = 0
         while True:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            async with asyncio.timeout(signer.interval_s + ANSWER_TIMEOUT_S):
                 line = await reader.readuntil(b"\n")
             seq += 1
             pulse.answered[target] = frames.open_answer(key, nonce + signer.challenge, seq, line[:-1])
@@ -147,16 +148,16 @@ class Signer:
         self._pulse, self._key, self._nonce = pulse, key, nonce
         self._seq = 0
         self._said: bytes | None = None
-
-    @property
-    def interval_s(self) -> float:
-        """Seconds between two frames."""
-        return self._pulse.interval_s
+        # Seconds until the frame after the one that was made last, as that one said.
+        self.interval_s = pulse.interval_s
 
     def next(self) -> bytes:
         """The frame to send now. The first one is small; the status follows in the second and whenever it changed."""
         self._seq += 1
         body = frames.beat_prefix(self._pulse.node, self._pulse.serial) + b"%d" % self._seq
+        if self._seq == 1 or self.interval_s != self._pulse.interval_s:
+            self.interval_s = self._pulse.interval_s
+            body += b',"interval":%d' % round(self.interval_s * 1000)
         if self._seq == 1:
             body += b',"challenge":"%s"' % self.challenge.encode()
         elif self._pulse.status != self._said and 0 < len(self._pulse.status) <= STATUS_LIMIT_BYTES:

@@ -123,9 +123,15 @@ class Session(asyncio.Protocol):
     def care(self, now: float) -> None:
         """Called once a second."""
         silence_s = IDLE_TIMEOUT_S if self._rack else GREETING_TIMEOUT_S
-        if now - self._last > silence_s or self._frames > FRAMES_LIMIT * CARE_INTERVAL_S:
+        idle = now - self._last > silence_s and not self._is_waited_for
+        if idle or self._frames > FRAMES_LIMIT * CARE_INTERVAL_S:
             self.close()
         self._frames = 0
+
+    @property
+    def _is_waited_for(self) -> bool:
+        # At a slow pace a rack may be silent for longer than what is idle otherwise.
+        return self._rack is not None and self._rack.session is self and self._rack.heard
 
     def _take(self, line: bytes) -> None:
         if len(line) > (frames.FRAME_LIMIT_BYTES if self._rack else frames.GREETING_LIMIT_BYTES):

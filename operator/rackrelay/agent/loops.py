@@ -156,8 +156,11 @@ class Agent:
                 self.swapper.reload(process)
 
 
-async def repeat(step: Callable[[], Awaitable[None]], interval_s: float) -> None:
-    """Run a step for ever; a step that fails is logged when its failure changes, and tried again."""
+async def repeat(step: Callable[[], Awaitable[None]], interval_s: float | Callable[[], float]) -> None:
+    """Run a step for ever; a step that fails is logged when its failure changes, and tried again.
+
+    `interval_s`: seconds between the end of one and the beginning of the next, or what gives them each time.
+    """
     last = ""
     while True:
         try:
@@ -167,7 +170,7 @@ async def repeat(step: Callable[[], Awaitable[None]], interval_s: float) -> None
             if repr(error) != last:
                 log(f"{getattr(step, '__name__', step)}: {error!r}")
             last = repr(error)
-        await asyncio.sleep(interval_s)
+        await asyncio.sleep(interval_s() if callable(interval_s) else interval_s)
 
 
 def log(message: str) -> None:

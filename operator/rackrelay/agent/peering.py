@@ -14,7 +14,6 @@ from rackrelay.agent.exchange import ask_udp
 from rackrelay.agent.peers import Peer, Sights, choose_sources
 from rackrelay.agent.settings import Duties, Network
 
-ASK_INTERVAL_S = 0.5
 LIST_TIMEOUT_S = 1.0
 
 
@@ -46,7 +45,7 @@ class Peering:
             voice = self._voices.get(subnet)
             for peer in peers.values():
                 query_id = secrets.randbelow(65536)
-                peer.ask(query_id)
+                peer.ask(query_id, duties.misses)
                 if voice is not None:
                     voice.ask(peer, wire.ask_soa(query_id, duties.domain), duties.dns_port)
 

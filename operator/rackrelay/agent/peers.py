@@ -11,7 +11,6 @@ from typing import Any
 from rackrelay.agent.addresses import NodeAddress
 from rackrelay.agent.settings import Network
 
-MISSES_THAT_COUNT = 3
 # A rack that was just withdrawn may be the one that nobody but its peers can see.
 ASK_AFTER_LEAVING_S = 60.0
 
@@ -26,11 +25,11 @@ class Peer:
     misses: int = 0
     waiting: int | None = None
 
-    def ask(self, query_id: int) -> None:
+    def ask(self, query_id: int, misses_allowed: int) -> None:
         """A question is on its way; the one before it was not answered if it is still waited for."""
         if self.waiting is not None:
             self.misses += 1
-            if self.misses >= MISSES_THAT_COUNT:
+            if self.misses >= misses_allowed:
                 self.heard = False
         self.waiting = query_id
 

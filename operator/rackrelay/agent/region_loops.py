@@ -14,7 +14,6 @@ from rackrelay.agent.settings import Duties, read_ordinal
 
 LISTEN_INTERVAL_S = 0.2
 SWEEP_INTERVAL_S = 0.05
-MISSES = 3
 
 
 @dataclass
@@ -52,7 +51,7 @@ class RegionLoops:
         """Notice who went silent."""
         duties = self._duties()
         if duties is not None:
-            self.heard.sweep(asyncio.get_running_loop().time(), MISSES * duties.heartbeat_s)
+            self.heard.sweep(asyncio.get_running_loop().time(), duties.heartbeat_s, duties.misses)
 
     async def look_after(self) -> None:
         """Close sessions that are of no use."""

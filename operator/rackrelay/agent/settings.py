@@ -38,7 +38,7 @@ class Duties:
     """agent.json: what this pod runs and whom it must reach. `regions` are addresses as text.
 
     `heartbeats` are the address and port of each replica that wants to hear this rack, `heartbeat_s` how often;
-    `subnets` are those whose names the zone has.
+    after `misses` in a row that did not come somebody counts as silent. `subnets` are those whose names the zone has.
     """
 
     kind: str
@@ -50,6 +50,7 @@ class Duties:
     http_port: int
     heartbeats: tuple[tuple[str, int], ...] = ()
     heartbeat_s: float = 0.25
+    misses: int = 3
     subnets: tuple[Network, ...] = ()
 
     @property
@@ -100,5 +101,6 @@ def parse_duties(text: str) -> Duties:
         # An operator of the release before does not write these.
         heartbeats=tuple((str(ip_address(host)), int(port)) for host, port in document.get("heartbeats", ())),
         heartbeat_s=int(document.get("heartbeatMilliseconds", 250)) / 1000,
+        misses=int(document.get("heartbeatMisses", 3)),
         subnets=tuple(ip_network(cidr) for cidr in document.get("subnets", ())),
     )

@@ -8,10 +8,11 @@ import aiohttp
 
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
-from rackrelay.cluster.client import Client, Kind
+from rackrelay.cluster.client import REGION, Client, Kind
 from rackrelay.controllers.evidence import EvidenceBook, Sighting
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.manifests.containers import Image
+from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
 from rackrelay.model.observed import NameServer, Node, Pod
 from rackrelay.model.rack import Network, RackController
@@ -73,6 +74,12 @@ class Context:
     def image(self) -> Image:
         """What region and rack pods run unless a resource says otherwise."""
         return Image(self.settings.dataplane_image, self.settings.dataplane_pull_policy)
+
+    def detection(self, key: RegionKey) -> FailureDetection:
+        """How soon servers of a region count as silent."""
+        resource = self.cache.resource(REGION, key)
+        spec = resource.spec if resource is not None else None
+        return spec.detection if isinstance(spec, RegionController) else FailureDetection()
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -141,7 +148,7 @@ class Context:
         now = self.now()
         heard = self.book.heard(rack.meta.namespace, node.name, now)
         evidence = sighting.evidence(asked, leaving, heard) if sighting and pod else Evidence(misses=0)
-        return judge(evidence, now, self.settings.probe_misses)
+        return judge(evidence, now, sighting.detection if sighting else FailureDetection())
 
     def note_steadiness(self, rack: RackController) -> None:
         """Add the judgement of this moment to each rack's past."""

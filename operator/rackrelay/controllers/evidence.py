@@ -1,18 +1,17 @@
 """What the operator has seen of every name server and agent, kept while it runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import Address, AgentStatus, Heard, NameServer, PeerSight, RackBeat
 from rackrelay.model.rack import RackController
 from rackrelay.names import PORT_DNS
-from rackrelay.zone.evidence import Evidence, lost_together
+from rackrelay.zone.evidence import CROWD_WINDOW_S, Evidence, lost_together
 from rackrelay.zone.steadiness import Steadiness
 
 ServerKey = tuple[str, str]
 
-# A region's long poll answers every two seconds at least.
-HEARING_FRESH_S = 4.0
 HEARING_MATURE_S = 3.0
 SECOND_HAND_S = 2.0
 SIGHT_MAX_AGE_S = 5.0
@@ -24,6 +23,7 @@ class Sighting:
     without an answer. Times are monotonic seconds."""
 
     server: NameServer
+    detection: FailureDetection = field(default_factory=FailureDetection)
     misses: int = 0
     waiting: bool = False
     answered_at: float | None = None
@@ -36,11 +36,17 @@ class Sighting:
     lost_together: bool = False
     steadiness: Steadiness = field(default_factory=Steadiness)
 
-    def is_asked(self, misses_allowed: int) -> bool:
+    @property
+    def is_silent(self) -> bool:
+        """Whether its DNS has not answered so often in a row that it counts."""
+        return self.misses >= self.detection.misses
+
+    @property
+    def is_asked(self) -> bool:
         """Whether its DNS and its agent have each answered, or have been silent as often as is allowed."""
-        if self.misses >= misses_allowed:
+        if self.is_silent:
             return True
-        return self.answered_at is not None and (self.status is not None or self.status_misses >= misses_allowed)
+        return self.answered_at is not None and (self.status is not None or self.status_misses >= self.detection.misses)
 
     def is_status_older(self, now: float, age_s: float) -> bool:
         """Whether its agent's status is older than that, or was never seen."""
@@ -70,28 +76,33 @@ class Hearing:
     at: float
     racks: dict[str, RackBeat] = field(default_factory=dict)
 
-    def can_tell(self, now: float) -> bool:
+    def can_tell(self, now: float, fresh_s: float) -> bool:
         """Whether it answered lately, and has run for long enough that racks have found it."""
-        return now - self.at <= HEARING_FRESH_S and now - self.since >= HEARING_MATURE_S
+        return now - self.at <= fresh_s and now - self.since >= HEARING_MATURE_S
 
 
 @dataclass
 class EvidenceBook:
     """Sightings by (namespace, server name)."""
 
-    misses_allowed: int
     _sightings: dict[ServerKey, Sighting] = field(default_factory=dict)
     _remembered: dict[ServerKey, tuple[Address, ...]] = field(default_factory=dict)
     _hearings: dict[ServerKey, Hearing] = field(default_factory=dict)
 
-    def track(self, servers: Iterable[NameServer]) -> list[Sighting]:
-        """The sightings of exactly these servers; new ones begin empty, others are dropped."""
+    def track(
+        self, servers: Iterable[NameServer], detection: Mapping[NameServer, FailureDetection] | None = None
+    ) -> list[Sighting]:
+        """The sightings of exactly these servers; new ones begin empty, others are dropped.
+
+        `detection`: how soon each counts as silent, where that is not the default.
+        """
         kept: dict[ServerKey, Sighting] = {}
         for server in servers:
             key = (server.namespace, server.name)
             known = self._sightings.get(key) or Sighting(server)
             if known.server != server:
                 known.server, known.waiting = server, False
+            known.detection = (detection or {}).get(server, FailureDetection())
             kept[key] = known
         self._sightings = kept
         self._hearings = {key: hearing for key, hearing in self._hearings.items() if key in kept}
@@ -99,13 +110,18 @@ class EvidenceBook:
 
     def note_silence(self, now: float) -> None:
         """Note since when servers have been silent, and which racks of a namespace fell silent together."""
-        crowds: dict[str, dict[str, float | None]] = {}
+        # Racks that are asked at different paces are not found to be silent together, whatever happened to them.
+        crowds: dict[tuple[str, FailureDetection], dict[str, float | None]] = {}
         for (namespace, name), sighting in self._sightings.items():
-            silent = sighting.answered_at is not None and sighting.misses >= self.misses_allowed
+            silent = sighting.answered_at is not None and sighting.is_silent
             sighting.silent_since = (sighting.silent_since or now) if silent else None
             if sighting.server.port == PORT_DNS:
-                crowds.setdefault(namespace, {})[name] = sighting.silent_since
-        together = {(namespace, name) for namespace, crowd in crowds.items() for name in lost_together(crowd)}
+                crowds.setdefault((namespace, sighting.detection), {})[name] = sighting.silent_since
+        together = {
+            (namespace, name)
+            for (namespace, detection), crowd in crowds.items()
+            for name in lost_together(crowd, max(CROWD_WINDOW_S, 2 * detection.interval_s))
+        }
         for key, sighting in self._sightings.items():
             sighting.lost_together = key in together
 
@@ -129,11 +145,15 @@ class EvidenceBook:
         telling = [
             hearing
             for key, hearing in self._hearings.items()
-            if key[0] == namespace and hearing.can_tell(now) and self._sightings[key].misses < self.misses_allowed
+            if key[0] == namespace and self._can_tell(key, hearing, now)
         ]
         if not telling:
             return None
         return any(hearing.racks[rack].heard for hearing in telling if rack in hearing.racks)
+
+    def _can_tell(self, replica: ServerKey, hearing: Hearing, now: float) -> bool:
+        sighting = self._sightings[replica]
+        return hearing.can_tell(now, sighting.detection.hearing_fresh_s) and not sighting.is_silent
 
     def sights(self, namespace: str, now: float) -> dict[str, tuple[PeerSight, ...]]:
         """Rack -> what it hears of other racks, for those whose status is not old."""
@@ -150,7 +170,7 @@ class EvidenceBook:
     def serial(self, server: NameServer) -> int | None:
         """The serial that a reachable server answered last; None for one that cannot be reached."""
         sighting = self.find(server.namespace, server.name)
-        if sighting is None or sighting.answered_at is None or sighting.misses >= self.misses_allowed:
+        if sighting is None or sighting.answered_at is None or sighting.is_silent:
             return None
         return sighting.serial
 

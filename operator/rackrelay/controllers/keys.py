@@ -103,7 +103,7 @@ def _applied(context: Context, kind: Kind, owner: tuple[str, str], pods: list[Po
     wanted = context.config_hashes.get((kind, *owner))
     for pod in (pod for pod in pods if pod.address):
         sighting = context.sighting_of(pod)
-        if sighting is not None and sighting.misses >= context.settings.probe_misses:
+        if sighting is not None and sighting.is_silent:
             continue
         status = sighting.status if sighting is not None else None
         if status is None or status.config_hash != wanted or not status.config_applied:

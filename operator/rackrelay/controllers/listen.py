@@ -9,6 +9,7 @@ from rackrelay.controllers.queue import Key
 from rackrelay.errors import NotReady
 from rackrelay.model.observed import Cursor, NameServer
 from rackrelay.probe.heard import fetch_heard
+from rackrelay.probe.signed import Asker
 
 LOOK_EVERY_S = 1.0
 RETRY_S = 0.5
@@ -40,7 +41,8 @@ async def _listen(context: Context, region: RegionKey, replica: NameServer) -> N
         try:
             if keys is None:
                 raise NotReady("the region's keys are not read yet")
-            heard = await fetch_heard(context.agents, replica.address, keys.agent, cursor, time.time)
+            asker = Asker(context.agents, keys.agent, time.time)
+            heard = await fetch_heard(asker, replica.address, cursor, context.detection(region).poll_wait_s)
         except NotReady as error:
             logger.debug("%s: %s", replica.name, error)
             await asyncio.sleep(RETRY_S)

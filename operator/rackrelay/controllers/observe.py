@@ -1,11 +1,13 @@
-"""The two loops that look at racks and regions: SOA probes several times a second, agent status once a second."""
+"""The two loops that look at racks and regions: SOA probes at each region's pace, agent status once a second."""
 
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 
-from rackrelay.controllers.context import Context
+from rackrelay.controllers.context import Context, RegionKey
 from rackrelay.controllers.queue import Key
+from rackrelay.controllers.rounds import Rounds
 from rackrelay.errors import NotReady
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
@@ -13,10 +15,8 @@ from rackrelay.probe.agents import fetch_status
 from rackrelay.probe.dns import Prober, Question
 from rackrelay.zone.evidence import Judgement
 
-# A tick this much late says more about this process than about the racks: its misses do not count.
-LATE_FACTOR = 2.0
 PARALLEL_STATUS = 64
-REPAIR_EVERY_TICKS = 4
+REPAIR_EVERY_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -24,23 +24,24 @@ Judgements = dict[tuple[str, str], dict[str, Judgement]]
 
 
 async def probe_forever(context: Context) -> None:
-    """Probe every name server at the settings' interval and have a zone decided anew when a judgement changed."""
+    """Probe every name server at its region's pace and have a zone decided anew when a judgement changed."""
     prober = Prober(lambda server, serial: context.book.answered(server, serial, context.now()))
     await prober.start()
-    interval = context.settings.probe_interval_s
+    rounds = Rounds()
     before: Judgements = {}
-    tick, due = 0, context.now()
+    repaired = context.now()
     try:
         while True:
             # Answers that wait in the socket were given in time.
             await asyncio.sleep(0)
-            late = context.now() - due > LATE_FACTOR * interval
-            _probe_all(context, prober, count_misses=not late)
+            now = context.now()
+            regions = context.live_regions()
+            _probe(context, prober, rounds.begin({r.meta.key: r.detection.interval_s for r in regions}, now))
             _note_pasts(context)
-            before = _enqueue_changes(context, before, tick)
-            tick += 1
-            due = max(due + interval, context.now())
-            await asyncio.sleep(due - context.now())
+            repair = now - repaired >= REPAIR_EVERY_S
+            repaired = now if repair else repaired
+            before = _enqueue_changes(context, before, repair)
+            await asyncio.sleep(rounds.rest_s(context.now()))
     finally:
         prober.close()
 
@@ -60,19 +61,18 @@ async def poll_forever(context: Context) -> None:
         await asyncio.sleep(max(0.05, context.settings.status_interval_s - (context.now() - started)))
 
 
-def _probe_all(context: Context, prober: Prober, count_misses: bool) -> None:
-    questions: dict[tuple[str, str], str] = {}
-    servers: list[NameServer] = []
-    for region in context.live_regions():
-        for server in context.servers_of(region):
-            servers.append(server)
-            questions[(server.namespace, server.name)] = region.domain
-    for sighting in context.book.track(servers):
-        if sighting.waiting and count_misses:
+def _probe(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
+    """Ask the servers of the regions whose turn it is. `turns`: whether what has not been answered counts as missed."""
+    owners = {server: region for region in context.live_regions() for server in context.servers_of(region)}
+    sightings = context.book.track(owners, {server: region.detection for server, region in owners.items()})
+    for sighting in sightings:
+        region = owners[sighting.server]
+        if region.meta.key not in turns:
+            continue
+        if sighting.waiting and turns[region.meta.key]:
             sighting.misses += 1
         sighting.waiting = True
-        server = sighting.server
-        prober.ask(Question(server, questions[(server.namespace, server.name)]))
+        prober.ask(Question(sighting.server, region.domain))
 
 
 def _note_pasts(context: Context) -> None:
@@ -82,13 +82,13 @@ def _note_pasts(context: Context) -> None:
             context.note_steadiness(rack)
 
 
-def _enqueue_changes(context: Context, before: Judgements, tick: int) -> Judgements:
+def _enqueue_changes(context: Context, before: Judgements, repair: bool) -> Judgements:
     after: Judgements = {}
     for region in context.live_regions():
         key = region.meta.key
         after[key] = {v.name: v.judgement for rack in context.racks_of(region) for v in context.views_of(rack)}
         behind = _note_lag(context, region)
-        if before.get(key) != after[key] or (behind and tick % REPAIR_EVERY_TICKS == 0):
+        if before.get(key) != after[key] or (behind and repair):
             context.queue.add(Key("zone", *key))
             for rack in context.racks_of(region):
                 context.queue.add(Key("rack", *rack.meta.key))

@@ -110,7 +110,7 @@ def is_settled(context: Context, region: RegionController, servers: Sequence[Nam
     if region.meta.key in context.zones:
         return True
     sightings = [context.book.find(s.namespace, s.name) for s in servers]
-    return all(s is not None and s.is_asked(context.settings.probe_misses) for s in sightings)
+    return all(s is not None and s.is_asked for s in sightings)
 
 
 def view_racks(context: Context, region: RegionController) -> list[RackView]:

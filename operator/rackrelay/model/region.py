@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
 from rackrelay.model.pods import PodSettings
 
@@ -20,6 +21,7 @@ class RegionController:
     dnssec_validation: str = "Auto"
     http_port: int = 5240
     tsig_rotation: int = 1
+    detection: FailureDetection = field(default_factory=FailureDetection)
     pods: PodSettings = field(default_factory=PodSettings)
 
 
@@ -45,5 +47,10 @@ def parse_region(body: Mapping[str, Any]) -> RegionController:
         dnssec_validation=dns.get("dnssecValidation", "Auto"),
         http_port=spec.get("http", {}).get("port", 5240),
         tsig_rotation=spec.get("tsig", {}).get("rotation", 1),
+        detection=_parse_detection(spec.get("failureDetection", {})),
         pods=PodSettings.parse(spec.get("pods", {})),
     )
+
+
+def _parse_detection(spec: Mapping[str, Any]) -> FailureDetection:
+    return FailureDetection(interval_s=spec.get("intervalMilliseconds", 250) / 1000, misses=spec.get("misses", 3))

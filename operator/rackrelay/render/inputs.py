@@ -9,8 +9,6 @@ from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
 
-HEARTBEAT_MILLISECONDS = 250
-
 
 @dataclass(frozen=True)
 class RackInputs:

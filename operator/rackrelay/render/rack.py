@@ -6,7 +6,8 @@ from rackrelay import names
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionEndpoint
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid, views
-from rackrelay.render.inputs import HEARTBEAT_MILLISECONDS, RackInputs
+from rackrelay.render.duties import detection
+from rackrelay.render.inputs import RackInputs
 from rackrelay.render.quoting import Address
 from rackrelay.render.text import document
 
@@ -116,7 +117,7 @@ def _agent(inputs: RackInputs) -> str:
         "regions": [str(address) for address in _regions(inputs)],
         "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
         "heartbeats": _heartbeats(inputs),
-        "heartbeatMilliseconds": HEARTBEAT_MILLISECONDS,
+        **detection(inputs.region.detection),
         "subnets": [str(net) for net in quoting.networks([s.cidr for s in inputs.subnets])],
     }
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"

@@ -4,7 +4,8 @@ import json
 
 from rackrelay import names
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid
-from rackrelay.render.inputs import HEARTBEAT_MILLISECONDS, RegionInputs
+from rackrelay.render.duties import detection
+from rackrelay.render.inputs import RegionInputs
 from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for region replicas; changes are overwritten."
@@ -97,7 +98,7 @@ def _agent(inputs: RegionInputs) -> str:
         "daemons": ["metadata", "named", "nginx", "rsyslogd", "squid"],
         "dnsPort": names.PORT_REGION_DNS,
         "regions": [],
-        "heartbeatMilliseconds": HEARTBEAT_MILLISECONDS,
+        **detection(inputs.region.detection),
         "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
     }
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import AgentStatus
 
 SERIAL_LAG_S = 1.0
@@ -58,21 +59,21 @@ class Judgement:
     message: str = ""
 
 
-def judge(evidence: Evidence, now: float, misses_allowed: int) -> Judgement:
+def judge(evidence: Evidence, now: float, detection: FailureDetection) -> Judgement:
     """The first check that finds something decides; a rack that passes all is healthy."""
     for check in (_unreachable, _drained):
-        found = check(evidence, misses_allowed)
+        found = check(evidence, detection)
         if found is not None:
             return found
     for look in _DEGRADING:
-        message = look(evidence, now)
+        message = look(evidence, now, detection)
         if message is not None:
             return Judgement(Tier.DEGRADED, *message)
     return Judgement(Tier.HEALTHY)
 
 
-def _unreachable(evidence: Evidence, misses_allowed: int) -> Judgement | None:
-    answers = evidence.answered_at is not None and evidence.misses < misses_allowed
+def _unreachable(evidence: Evidence, detection: FailureDetection) -> Judgement | None:
+    answers = evidence.answered_at is not None and evidence.misses < detection.misses
     if answers or evidence.heard:
         return None
     if evidence.lost_together and evidence.heard is None:
@@ -88,7 +89,7 @@ def _unreachable(evidence: Evidence, misses_allowed: int) -> Judgement | None:
     )
 
 
-def _drained(evidence: Evidence, _misses_allowed: int) -> Judgement | None:
+def _drained(evidence: Evidence, _detection: FailureDetection) -> Judgement | None:
     if evidence.leaving:
         return Judgement(Tier.DRAINED, "PodStopping", "its pod is being deleted")
     if evidence.drained:
@@ -99,32 +100,34 @@ def _drained(evidence: Evidence, _misses_allowed: int) -> Judgement | None:
 Reason = tuple[str, str] | None
 
 
-def _silent_agent(evidence: Evidence, now: float) -> Reason:
-    if evidence.status_at is not None and now - evidence.status_at <= STATUS_STALE_S:
+def _silent_agent(evidence: Evidence, now: float, detection: FailureDetection) -> Reason:
+    # Whoever is patient with a rack is so with its agent.
+    allowed_s = max(STATUS_STALE_S, detection.patience_s)
+    if evidence.status_at is not None and now - evidence.status_at <= allowed_s:
         return None
     return "AgentSilent", "its agent does not answer on port 5249; see the agent container's log"
 
 
-def _failing_daemon(evidence: Evidence, _now: float) -> Reason:
+def _failing_daemon(evidence: Evidence, _now: float, _detection: FailureDetection) -> Reason:
     if evidence.status is None or not evidence.status.failing:
         return None
     return "DaemonFailing", "; ".join(f"{d}: {m}" for d, m in evidence.status.failing.items())
 
 
-def _no_region(evidence: Evidence, _now: float) -> Reason:
+def _no_region(evidence: Evidence, _now: float, _detection: FailureDetection) -> Reason:
     status = evidence.status
     if status is None or status.regions_reachable or not status.regions_known:
         return None
     return "NoRegion", f"it reaches none of {status.regions_known} region replicas; check the node network"
 
 
-def _old_zone(evidence: Evidence, now: float) -> Reason:
+def _old_zone(evidence: Evidence, now: float, _detection: FailureDetection) -> Reason:
     if evidence.behind_since is None or now - evidence.behind_since < SERIAL_LAG_S:
         return None
     return "ZoneBehind", "its DNS serves an old serial; the operator repairs it"
 
 
-_DEGRADING: tuple[Callable[[Evidence, float], Reason], ...] = (
+_DEGRADING: tuple[Callable[[Evidence, float, FailureDetection], Reason], ...] = (
     _silent_agent,
     _failing_daemon,
     _no_region,
@@ -132,8 +135,8 @@ _DEGRADING: tuple[Callable[[Evidence, float], Reason], ...] = (
 )
 
 
-def lost_together(silent_since: Mapping[str, float | None]) -> frozenset[str]:
-    """The racks that went silent within a second of each other and are more than half of all, three at least in all.
+def lost_together(silent_since: Mapping[str, float | None], window_s: float = CROWD_WINDOW_S) -> frozenset[str]:
+    """The racks that went silent within a window of each other and are more than half of all, three at least in all.
 
     That many at once is more likely a fault of whoever looks. `silent_since`: rack -> monotonic seconds, None while
     it answers.
@@ -142,7 +145,7 @@ def lost_together(silent_since: Mapping[str, float | None]) -> frozenset[str]:
         return frozenset()
     moments = sorted((moment, name) for name, moment in silent_since.items() if moment is not None)
     for first, (begin, _) in enumerate(moments):
-        group = [name for moment, name in moments[first:] if moment - begin <= CROWD_WINDOW_S]
+        group = [name for moment, name in moments[first:] if moment - begin <= window_s]
         if 2 * len(group) > len(silent_since):
             return frozenset(group)
     return frozenset()

@@ -1,13 +1,14 @@
 """From racks and Subnets to what name servers serve: the whole path, with name servers and agents that are fakes."""
 
 import functools
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from lab.apiserver import ApiServer
 from rackrelay import names
-from rackrelay.cluster.client import CONFIG_MAP, NODE, RACK, REGION, SUBNET
+from rackrelay.cluster.client import CONFIG_MAP, DAEMON_SET, NODE, RACK, REGION, STATEFUL_SET, SUBNET
 from tests.api.operator.cluster import wait_for
 from tests.api.operator.rig import Rig, open_rig
 
@@ -76,6 +77,28 @@ def test_rack_without_power_is_withdrawn_and_comes_back(site: Rig) -> None:
     site.pods["rack3"].power_on()
     site.wait_zone(**BOTH)
     site.wait_conditions(SUBNET, "prov-b", RacksHealthy=("True", "AllHealthy"))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "misses", "at_least_s", "at_most_s"), [(1000, 4, 2.5, 30.0), (100, 2, 0.0, 2.5)]
+)
+def test_region_says_how_soon_a_silent_rack_is_withdrawn(
+    site: Rig, milliseconds: int, misses: int, at_least_s: float, at_most_s: float
+) -> None:
+    workloads = [site.wait_object(DAEMON_SET, "demo-rack"), site.wait_object(STATEFUL_SET, "demo-region")]
+    detection = {"intervalMilliseconds": milliseconds, "misses": misses}
+    site.cluster.patch(REGION, site.namespace, "demo", {"spec": {"failureDetection": detection}})
+    site.wait_applied()
+    begin = time.monotonic()
+    site.pods["rack2"].power_off()
+    site.wait_zone(_10_10_0_0__24=("10.10.0.3",), _10_20_0_0__24=("10.20.0.3",))
+    assert at_least_s < time.monotonic() - begin < at_most_s
+    site.pods["rack2"].power_on()
+    site.cluster.patch(REGION, site.namespace, "demo", {"spec": {"failureDetection": None}})
+    site.wait_zone(**BOTH)
+    site.wait_applied()
+    # Nothing was restarted for it.
+    assert workloads == [site.wait_object(DAEMON_SET, "demo-rack"), site.wait_object(STATEFUL_SET, "demo-region")]
 
 
 def test_failing_daemon_gives_way_to_healthy_racks(site: Rig) -> None:

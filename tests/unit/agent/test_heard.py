@@ -10,7 +10,7 @@ from rackrelay.agent.frames import Beat
 from rackrelay.agent.heard import HeardRacks, read_query
 from rackrelay.model.observed import Cursor, RackBeat, parse_heard
 
-SILENCE_S = 0.75
+PACE = (0.25, 3)
 
 
 def racks_of(heard: HeardRacks, since: int = 0, epoch: str = "e1") -> dict[str, Any]:
@@ -22,7 +22,7 @@ def racks_of(heard: HeardRacks, since: int = 0, epoch: str = "e1") -> dict[str, 
 def hear(*nodes: str) -> tuple[HeardRacks, dict[str, object]]:
     """Racks that were heard once at time 0, and their sessions."""
     heard = HeardRacks("e1")
-    heard.sweep(0.0, SILENCE_S)
+    heard.sweep(0.0, *PACE)
     sessions = {node: object() for node in nodes}
     for node, session in sessions.items():
         heard.beat(session, Beat(node, 7, b"{}"), 0.0)
@@ -32,7 +32,7 @@ def hear(*nodes: str) -> tuple[HeardRacks, dict[str, object]]:
 def sweep_until(heard: HeardRacks, end: float, start: float = 0.0) -> None:
     """Sweep as the agent does."""
     for step in range(int((end - start) / 0.05) + 1):
-        heard.sweep(start + step * 0.05, SILENCE_S)
+        heard.sweep(start + step * 0.05, *PACE)
 
 
 def test_silent_rack_is_not_heard_and_says_so_once() -> None:
@@ -45,19 +45,48 @@ def test_silent_rack_is_not_heard_and_says_so_once() -> None:
     assert heard.version == version + 1
 
 
+@pytest.mark.parametrize(
+    ("own", "said_s", "heard_until"),
+    [
+        pytest.param((0.25, 3), None, 0.75, id="a rack of the release before says no pace"),
+        pytest.param((0.25, 3), 1.0, 3.0, id="the rack knows of a slower pace already"),
+        pytest.param((1.0, 3), 0.25, 3.0, id="the region knows of a slower pace already"),
+        pytest.param((1.0, 3), 0.1, 3.0, id="the rack knows of a faster pace already"),
+        pytest.param((0.1, 2), 1.0, 2.0, id="the region knows of a faster pace already"),
+        pytest.param((0.1, 2), 0.1, 0.2, id="both are fast"),
+    ],
+)
+def test_of_two_paces_the_slower_counts(own: tuple[float, int], said_s: float | None, heard_until: float) -> None:
+    heard = HeardRacks("e1")
+    heard.beat(object(), Beat("rack1", 7, interval_s=said_s), 0.0)
+    for step in range(int(heard_until * 100) + 1):
+        heard.sweep(step / 100, *own)
+    assert racks_of(heard)["rack1"]["heard"]
+    for step in range(2):
+        heard.sweep(heard_until + 0.01 * (step + 1), *own)
+    assert not racks_of(heard)["rack1"]["heard"]
+
+
+def test_pace_is_remembered_until_another_is_said() -> None:
+    heard = HeardRacks("e1")
+    session = object()
+    for interval_s, expected in ((5.0, 5.0), (None, 5.0), (0.1, 0.1)):
+        assert heard.beat(session, Beat("rack1", 7, interval_s=interval_s), 0.0).interval_s == expected
+
+
 def test_stall_of_the_region_itself_is_nobodys_silence() -> None:
     heard, sessions = hear("rack1")
-    heard.sweep(30.0, SILENCE_S)
+    heard.sweep(30.0, *PACE)
     assert racks_of(heard)["rack1"]["heard"]
     heard.beat(sessions["rack1"], Beat("rack1", 7), 30.0)
-    heard.sweep(30.05, SILENCE_S)
+    heard.sweep(30.05, *PACE)
     assert racks_of(heard)["rack1"]["heard"]
 
 
 def test_region_that_stalls_all_the_time_notices_a_silent_rack_all_the_same() -> None:
     heard, _ = hear("rack1")
     for step in range(1, 5):
-        heard.sweep(step * 2.0, SILENCE_S)
+        heard.sweep(step * 2.0, *PACE)
     assert not racks_of(heard)["rack1"]["heard"]
 
 

@@ -16,22 +16,31 @@ def test_peer_of_whom_nothing_is_known_is_left_out() -> None:
 
 def test_answer_makes_it_heard_and_three_misses_unheard() -> None:
     peer = Peer("10.10.0.3", 0.0)
-    peer.ask(1)
+    peer.ask(1, 3)
     peer.answer(1)
     assert peer.heard is True
     for query_id in (2, 3, 4):
-        peer.ask(query_id)
+        peer.ask(query_id, 3)
         assert peer.heard is True
-    peer.ask(5)
+    peer.ask(5, 3)
     assert peer.heard is False
     peer.answer(5)
     assert (peer.heard, peer.misses) == (True, 0)
 
 
+def test_as_many_misses_count_as_the_configuration_says() -> None:
+    peer = Peer("10.10.0.3", 0.0)
+    heard = []
+    for query_id in range(1, 6):
+        peer.ask(query_id, 5 if query_id < 5 else 2)
+        heard.append(peer.heard)
+    assert heard == [None, None, None, None, False]
+
+
 def test_answer_to_an_earlier_question_does_not_count() -> None:
     peer = Peer("10.10.0.3", 0.0)
     for query_id in (1, 2, 3, 4):
-        peer.ask(query_id)
+        peer.ask(query_id, 3)
     peer.answer(3)
     assert peer.heard is False
 
@@ -51,7 +60,7 @@ def test_document_is_sorted_as_numbers_are() -> None:
     sights.follow(NET, ["10.10.0.10", "10.10.0.9"], 0.0)
     for peers in sights.subnets.values():
         for peer in peers.values():
-            peer.ask(1)
+            peer.ask(1, 3)
             peer.answer(1)
     assert [p["address"] for p in sights.document()] == ["10.10.0.9", "10.10.0.10", "fd00::2"]
     assert sights.document()[0] == {"subnet": "10.10.0.0/24", "address": "10.10.0.9", "heard": True}

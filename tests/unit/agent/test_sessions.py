@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rackrelay.agent import frames, listener
+from rackrelay.agent import frames, heartbeat, listener
 from rackrelay.agent.heard import HeardRacks
 from rackrelay.agent.heartbeat import Backoff, Pulse, Sessions, Target
 from rackrelay.agent.listener import Listener
@@ -85,6 +85,12 @@ async def greet(region: Region) -> tuple[asyncio.StreamReader, asyncio.StreamWri
     """A connection by hand, and the region's nonce."""
     reader, writer = await asyncio.open_connection(HOST, region.port)
     return reader, writer, frames.parse_hello(await reader.readline())
+
+
+def sweep(region: Region, interval_s: float) -> None:
+    """What the region does all the time; the first of the two finds that it was away for long."""
+    for _ in range(2):
+        region.heard.sweep(region.listener.clock(), interval_s, misses=3)
 
 
 def is_heard(region: Region, node: str = "rack1") -> bool:
@@ -206,10 +212,47 @@ async def test_idle_session_is_closed(region: Region) -> None:
     writer.write(frames.sign_beat(KEY, nonce, 1, frames.beat_prefix("rack1", 5) + b"1}"))
     await eventually(lambda: is_heard(region))
     region.late_s = listener.IDLE_TIMEOUT_S + 1
+    sweep(region, interval_s=0.25)
     await region.listener.look_after()
     assert not region.listener.sessions
     assert not is_heard(region)
     writer.close()
+
+
+async def test_session_at_a_slow_pace_is_not_idle_while_its_rack_is_heard(region: Region) -> None:
+    pulse = build_pulse()
+    pulse.interval_s = 5.0
+    async with beating(pulse, region.target):
+        await eventually(lambda: is_heard(region))
+        for region.late_s, sessions in ((listener.IDLE_TIMEOUT_S + 1, 1), (20.0, 0)):
+            sweep(region, interval_s=0.25)
+            await region.listener.look_after()
+            assert (len(region.listener.sessions), is_heard(region)) == (sessions, bool(sessions))
+
+
+async def test_rack_says_at_which_pace_it_beats_and_when_that_changes(region: Region) -> None:
+    pulse = build_pulse()
+    async with beating(pulse, region.target):
+        for interval_s in (0.02, 0.03, 0.01):
+            pulse.interval_s = interval_s
+            await eventually(lambda: is_heard(region) and region.heard.racks["rack1"].interval_s == pulse.interval_s)
+            last = region.heard.racks["rack1"].last
+            await eventually(lambda last=last: region.heard.racks["rack1"].last > last)
+        assert len(region.listener.sessions) == 1
+
+
+async def test_rack_at_a_slow_pace_waits_for_its_answers(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "ANSWER_TIMEOUT_S", 0.1)
+    pulse = build_pulse()
+    pulse.interval_s = 0.3
+    async with beating(pulse, region.target):
+        await eventually(lambda: is_heard(region))
+        (session,) = region.listener.sessions
+        last = region.heard.racks["rack1"].last
+        # What is faster from now on is so once the long rest is over.
+        pulse.interval_s = 0.02
+        await eventually(lambda: region.heard.racks["rack1"].last > last)
+        assert list(region.listener.sessions) == [session]
 
 
 async def test_session_that_floods_is_closed(region: Region) -> None:

@@ -48,10 +48,15 @@ def test_every_key_of_agent_json_is_needed(key: str) -> None:
 
 def test_heartbeats_and_subnets_are_read_and_may_be_missing() -> None:
     duties = parse_duties(json.dumps(DUTIES))
-    assert (duties.heartbeats, duties.heartbeat_s, duties.subnets) == ((), 0.25, ())
-    more = {"heartbeats": [["fd00:0::1", 5251]], "heartbeatMilliseconds": 100, "subnets": ["10.0.0.0/24", "fd00::/64"]}
+    assert (duties.heartbeats, duties.heartbeat_s, duties.misses, duties.subnets) == ((), 0.25, 3, ())
+    more = {
+        "heartbeats": [["fd00:0::1", 5251]],
+        "heartbeatMilliseconds": 100,
+        "heartbeatMisses": 5,
+        "subnets": ["10.0.0.0/24", "fd00::/64"],
+    }
     duties = parse_duties(json.dumps({**DUTIES, **more}))
-    assert (duties.heartbeats, duties.heartbeat_s) == ((("fd00::1", 5251),), 0.1)
+    assert (duties.heartbeats, duties.heartbeat_s, duties.misses) == ((("fd00::1", 5251),), 0.1, 5)
     assert duties.subnets == (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
 
 

@@ -26,7 +26,7 @@ async def site() -> AsyncIterator[Site]:
             client=FakeClient(),
             cache=Cache(),
             queue=Queue(never),
-            book=EvidenceBook(SETTINGS.probe_misses),
+            book=EvidenceBook(),
             agents=agents,
         )
 

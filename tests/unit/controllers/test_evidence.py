@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from rackrelay.controllers.evidence import EvidenceBook, counts
-from rackrelay.model.observed import RackInterface
+from rackrelay.model.detection import FailureDetection
+from rackrelay.model.observed import Heard, RackBeat, RackInterface
 from tests import gen
 
 RACK1, MOVED = gen.server("rack1", "192.0.2.1"), gen.server("rack1", "192.0.2.9")
 
 
 def book() -> EvidenceBook:
-    return EvidenceBook(misses_allowed=3)
+    return EvidenceBook()
 
 
 def addresses(found: EvidenceBook, **spec: Any) -> list[str]:
@@ -116,3 +117,30 @@ def test_addresses_outlive_the_sighting() -> None:
 def test_include_and_exclude(include: list[str], exclude: list[str], address: str, expected: bool) -> None:
     rack = gen.rack(include=tuple(map(ip_network, include)), exclude=tuple(map(ip_network, exclude)))
     assert counts(ip_address(address), rack) is expected
+
+
+def test_racks_that_are_asked_at_another_pace_are_no_crowd_with_these() -> None:
+    """A fault of the operator's network shows with the racks of the fast region first: they are its own crowd."""
+    found, fast, slow = book(), FailureDetection(0.1, 2), FailureDetection(5.0, 3)
+    paces = {gen.server(f"fast{n}", "192.0.2.5"): fast for n in range(3)}
+    paces |= {gen.server(f"slow{n}", "192.0.2.5"): slow for n in range(5)}
+    found.track(paces, paces)
+    for server in paces:
+        found.answered(server, 7, 1.0)
+        sighting = found.find(gen.NAMESPACE, server.name)
+        assert sighting is not None
+        sighting.misses = fast.misses
+    found.note_silence(2.0)
+    together = [s.server.name for s in found.track(paces, paces) if s.lost_together]
+    assert together == ["fast0", "fast1", "fast2"]
+
+
+def test_region_that_hangs_can_tell_for_as_long_as_its_racks_may_be_silent() -> None:
+    replica, slow = gen.server("demo-region-0", "10.0.0.1"), FailureDetection(5.0, 3)
+    for detection, fresh_s in ((FailureDetection(), 4.0), (slow, 17.0), (FailureDetection(0.1, 2), 1.1)):
+        found = book()
+        found.track([replica], {replica: detection})
+        found.hear(replica, Heard(1, "e1", True, {"rack1": RackBeat(True, 7)}), 0.0)
+        found.hear(replica, Heard(1, "e1", False), 10.0)
+        assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s - 0.1) is True
+        assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s + 0.1) is None

@@ -140,7 +140,7 @@ async def test_rotation_does_not_wait_for_a_server_out_of_reach(site: Site) -> N
     rendered(site)
     sighting = site.book.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
-    sighting.misses = site.settings.probe_misses
+    sighting.misses = sighting.detection.misses
     await ensure_keys(site, region)
     assert plan_of(site) == KeyPlan((1, 2), 2)
 

@@ -5,12 +5,14 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers.context import ZoneState
-from rackrelay.controllers.observe import REPAIR_EVERY_TICKS, _enqueue_changes, _note_lag, _probe_all
+from rackrelay.controllers.observe import _enqueue_changes, _note_lag, _probe
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.probe.dns import Prober, Question
 from tests import gen
 from tests.unit.controllers.site import Site
+
+DEMO = (gen.NAMESPACE, "demo")
 
 
 class Asked(Prober):
@@ -59,51 +61,71 @@ def misses(site: Site) -> int:
 
 def test_rack_is_asked_for_the_soa_of_its_regions_domain(laid_out: Site) -> None:
     prober = Asked()
-    _probe_all(laid_out, prober, count_misses=True)
+    _probe(laid_out, prober, {DEMO: True})
     assert prober.questions == [Question(NameServer(gen.NAMESPACE, "rack1", "192.0.2.1", 53), "racks.example.com")]
 
 
 def test_probe_without_an_answer_is_a_miss_at_the_next_one(laid_out: Site) -> None:
     prober = Asked()
     for expected in (0, 1, 2):
-        _probe_all(laid_out, prober, count_misses=True)
+        _probe(laid_out, prober, {DEMO: True})
         assert misses(laid_out) == expected
     answer(laid_out)
-    _probe_all(laid_out, prober, count_misses=True)
+    _probe(laid_out, prober, {DEMO: True})
     assert misses(laid_out) == 0
+
+
+def test_rack_of_a_region_whose_turn_it_is_not_is_neither_asked_nor_blamed(laid_out: Site) -> None:
+    prober = Asked()
+    _probe(laid_out, prober, {DEMO: True})
+    _probe(laid_out, prober, {})
+    assert (len(prober.questions), misses(laid_out)) == (1, 0)
+
+
+def test_region_says_how_many_misses_count(laid_out: Site) -> None:
+    spec = {"domain": "racks.example.com", "failureDetection": {"intervalMilliseconds": 500, "misses": 5}}
+    laid_out.put(REGION, gen.body("RegionController", "demo", spec))
+    prober = Asked()
+    _probe(laid_out, prober, {DEMO: True})
+    answer(laid_out)
+    reasons = []
+    for _ in range(6):
+        _probe(laid_out, prober, {DEMO: True})
+        reasons.append(_enqueue_changes(laid_out, {}, repair=False)[DEMO]["rack1"].reason)
+    assert reasons == [*[""] * 5, "NoAnswer"]
 
 
 def test_operator_that_was_late_blames_nobody(laid_out: Site) -> None:
     prober = Asked()
     for _ in range(5):
-        _probe_all(laid_out, prober, count_misses=False)
+        _probe(laid_out, prober, {DEMO: False})
     assert misses(laid_out) == 0
 
 
 def test_changed_judgement_has_the_zone_decided_anew(laid_out: Site) -> None:
     prober = Asked()
-    _probe_all(laid_out, prober, count_misses=True)
+    _probe(laid_out, prober, {DEMO: True})
     answer(laid_out)
-    healthy = _enqueue_changes(laid_out, {}, 1)
+    healthy = _enqueue_changes(laid_out, {}, repair=False)
     assert laid_out.waiting() == {"zone demo", "rack demo"}
-    assert _enqueue_changes(laid_out, healthy, 1) == healthy
+    assert _enqueue_changes(laid_out, healthy, repair=False) == healthy
     assert laid_out.waiting() == set()
     for _ in range(4):
-        _probe_all(laid_out, prober, count_misses=True)
-    dead = _enqueue_changes(laid_out, healthy, 1)
+        _probe(laid_out, prober, {DEMO: True})
+    dead = _enqueue_changes(laid_out, healthy, repair=False)
     assert dead[(gen.NAMESPACE, "demo")]["rack1"].reason == "NoAnswer"
     assert laid_out.waiting() == {"zone demo", "rack demo"}
 
 
 def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
-    _probe_all(laid_out, Asked(), count_misses=True)
+    _probe(laid_out, Asked(), {DEMO: True})
     answer(laid_out, serial=1)
-    before = _enqueue_changes(laid_out, {}, 1)
+    before = _enqueue_changes(laid_out, {}, repair=False)
     laid_out.waiting()
     laid_out.zones[(gen.NAMESPACE, "demo")] = ZoneState(gen.zone(2), {}, {})
-    _enqueue_changes(laid_out, before, REPAIR_EVERY_TICKS + 1)
+    _enqueue_changes(laid_out, before, repair=False)
     assert laid_out.waiting() == set()
-    _enqueue_changes(laid_out, before, REPAIR_EVERY_TICKS)
+    _enqueue_changes(laid_out, before, repair=True)
     assert "zone demo" in laid_out.waiting()
     answer(laid_out, serial=2)
     assert not _note_lag(laid_out, region(laid_out))
@@ -113,7 +135,7 @@ def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
 
 
 def test_lag_counts_from_its_beginning(laid_out: Site) -> None:
-    _probe_all(laid_out, Asked(), count_misses=True)
+    _probe(laid_out, Asked(), {DEMO: True})
     answer(laid_out, serial=1)
     laid_out.zones[(gen.NAMESPACE, "demo")] = ZoneState(gen.zone(2), {}, {})
     assert _note_lag(laid_out, region(laid_out))

@@ -100,7 +100,7 @@ class Lab(ExitStack):
         """The rack's DNS does not answer."""
         sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
         assert sighting is not None
-        sighting.misses = self.site.settings.probe_misses
+        sighting.misses = sighting.detection.misses
 
     async def reconcile(self) -> None:
         await reconcile_zone(self.site, self.region)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from rackrelay import names
+from rackrelay.model.detection import FailureDetection
 from rackrelay.model.rack import parse_rack
 from rackrelay.model.region import RegionController, parse_region
 from rackrelay.model.subnet import Subnet, parse_subnet
@@ -95,6 +96,9 @@ def test_defaults_are_the_models_defaults() -> None:
     assert RegionController.ttl_s == spec["ttlSeconds"]["default"]
     assert RegionController.dnssec_validation == spec["dns"]["properties"]["dnssecValidation"]["default"]
     assert RegionController.tsig_rotation == spec["tsig"]["properties"]["rotation"]["default"]
+    detection = spec["failureDetection"]["properties"]
+    assert FailureDetection.interval_s * 1000 == detection["intervalMilliseconds"]["default"]
+    assert FailureDetection.misses == detection["misses"]["default"]
     assert RegionController.http_port == spec["http"]["properties"]["port"]["default"]
     spec = schema_of(names.SUBNET_PLURAL)["properties"]["spec"]["properties"]
     assert Subnet.managed is spec["managed"]["default"]
@@ -123,7 +127,7 @@ class Recorded(dict[str, Any]):
 @pytest.mark.parametrize(
     ("plural", "parse", "spec"),
     [
-        (names.REGION_PLURAL, parse_region, {"dns": {}, "http": {}, "tsig": {}, "pods": {}}),
+        (names.REGION_PLURAL, parse_region, {"dns": {}, "http": {}, "tsig": {}, "failureDetection": {}, "pods": {}}),
         (names.RACK_PLURAL, parse_rack, {"regionRef": {"name": "a"}, "addresses": {}, "pods": {}}),
         (names.SUBNET_PLURAL, parse_subnet, {"cidr": "10.10.0.0/24", "regionRef": {"name": "a"}}),
     ],

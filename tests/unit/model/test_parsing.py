@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rackrelay import names
+from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
 from rackrelay.model.observed import AgentStatus, Node, RackInterface, parse_agent_status, parse_node, parse_pod
 from rackrelay.model.pods import PodSettings
@@ -40,11 +41,12 @@ def test_region_with_every_field() -> None:
         "dns": {"forwarders": ["192.0.2.53", "2001:db8::53"], "dnssecValidation": "Disabled"},
         "http": {"port": 80},
         "tsig": {"rotation": 3},
+        "failureDetection": {"intervalMilliseconds": 100, "misses": 5},
         "pods": {"image": "registry.example.com/dataplane:1"},
     }
     assert parse_region(gen.body("RegionController", spec=spec)) == RegionController(
         META, 5, "racks.example.com", 30, ("192.0.2.53", "2001:db8::53"), "Disabled", 80, 3,
-        PodSettings(image="registry.example.com/dataplane:1"),
+        FailureDetection(interval_s=0.1, misses=5), PodSettings(image="registry.example.com/dataplane:1"),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from rackrelay import names
 from rackrelay.errors import NotReady
 from rackrelay.model.observed import Cursor, Heard, RackBeat, parse_agent_status
 from rackrelay.probe.heard import fetch_heard
+from rackrelay.probe.signed import Asker
 from tests.fakes.agent import FakeAgent, build_document
 
 ADDRESS, KEY = "127.55.0.3", b"agent key"
@@ -41,7 +42,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def test_heard(agent: FakeAgent, session: aiohttp.ClientSession) -> None:
-    heard = await fetch_heard(session, ADDRESS, KEY, Cursor(3, "e1"), time.time)
+    heard = await fetch_heard(Asker(session, KEY, time.time), ADDRESS, Cursor(3, "e1"), 0.5)
     assert heard.cursor == Cursor(17, "e1")
     assert heard == Heard(
         17,
@@ -58,13 +59,13 @@ async def test_heard(agent: FakeAgent, session: aiohttp.ClientSession) -> None:
 
 async def test_region_with_another_key(agent: FakeAgent, session: aiohttp.ClientSession) -> None:
     with pytest.raises(NotReady, match="401"):
-        await fetch_heard(session, ADDRESS, b"another", Cursor(), time.time)
+        await fetch_heard(Asker(session, b"another", time.time), ADDRESS, Cursor(), 0.5)
 
 
 async def test_answer_that_was_changed_on_the_way(agent: FakeAgent, session: aiohttp.ClientSession) -> None:
     agent.damage = b" "
     with pytest.raises(NotReady, match="not signed"):
-        await fetch_heard(session, ADDRESS, KEY, Cursor(), time.time)
+        await fetch_heard(Asker(session, KEY, time.time), ADDRESS, Cursor(), 0.5)
 
 
 @pytest.mark.parametrize("document", [{}, {**DOCUMENT, "racks": []}, {**DOCUMENT, "racks": {"rack1": 7}}])
@@ -73,4 +74,4 @@ async def test_document_of_another_form(
 ) -> None:
     agent.document = document
     with pytest.raises(NotReady, match="unexpected answer"):
-        await fetch_heard(session, ADDRESS, KEY, Cursor(), time.time)
+        await fetch_heard(Asker(session, KEY, time.time), ADDRESS, Cursor(), 0.5)

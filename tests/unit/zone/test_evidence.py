@@ -4,20 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from rackrelay.model.detection import FailureDetection
 from rackrelay.zone.evidence import SERIAL_LAG_S, STATUS_STALE_S, Evidence, Judgement, Tier, judge, lost_together
 from tests import gen
 
-NOW, MISSES = 100.0, 3
+NOW, USUAL = 100.0, FailureDetection()
 SQUID_DOWN = gen.status(failing={"squid": "connection refused"})
 NO_REGION = gen.status(regions_reachable=0)
 
 
 def reason(evidence: Evidence, now: float = NOW) -> str:
-    return judge(evidence, now, MISSES).reason
+    return judge(evidence, now, USUAL).reason
 
 
 def test_rack_that_passes_all_checks_is_healthy() -> None:
-    assert judge(gen.evidence(), NOW, MISSES) == Judgement(Tier.HEALTHY)
+    assert judge(gen.evidence(), NOW, USUAL) == Judgement(Tier.HEALTHY)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_rack_that_passes_all_checks_is_healthy() -> None:
     ],
 )
 def test_each_check(evidence: Evidence, tier: Tier, expected: str) -> None:
-    found = judge(evidence, NOW, MISSES)
+    found = judge(evidence, NOW, USUAL)
     assert (found.tier, found.reason) == (tier, expected)
     assert bool(found.message) is (tier is not Tier.HEALTHY)
 
@@ -70,6 +71,25 @@ def test_silence_of_the_agent_is_measured_by_the_clock_that_is_given() -> None:
     assert reason(evidence, NOW + STATUS_STALE_S + 0.1) == "AgentSilent"
 
 
+@pytest.mark.parametrize(
+    ("misses", "detection", "tier"),
+    [
+        (2, FailureDetection(misses=2), Tier.UNREACHABLE),
+        (9, FailureDetection(misses=10), Tier.HEALTHY),
+        (10, FailureDetection(misses=10), Tier.UNREACHABLE),
+    ],
+)
+def test_as_many_misses_count_as_the_region_asks_for(misses: int, detection: FailureDetection, tier: Tier) -> None:
+    assert judge(gen.evidence(misses=misses), NOW, detection).tier is tier
+
+
+def test_who_is_patient_with_a_rack_is_so_with_its_agent() -> None:
+    evidence, patient = gen.evidence(status_at=NOW), FailureDetection(interval_s=5.0, misses=3)
+    assert judge(evidence, NOW + 15.0, patient).tier is Tier.HEALTHY
+    assert judge(evidence, NOW + 15.1, patient).reason == "AgentSilent"
+    assert judge(evidence, NOW + STATUS_STALE_S, FailureDetection(interval_s=0.1, misses=2)).tier is Tier.HEALTHY
+
+
 def test_serial_may_lag_for_a_moment() -> None:
     evidence = gen.evidence(behind_since=NOW)
     assert reason(evidence, NOW + SERIAL_LAG_S - 0.1) == ""
@@ -81,7 +101,7 @@ def test_rack_that_knows_no_region_yet_is_not_blamed() -> None:
 
 
 def test_failing_daemons_are_named_with_their_words() -> None:
-    found = judge(gen.evidence(status=gen.status(failing={"nginx": "503", "squid": "no answer"})), NOW, MISSES)
+    found = judge(gen.evidence(status=gen.status(failing={"nginx": "503", "squid": "no answer"})), NOW, USUAL)
     assert found.message == "nginx: 503; squid: no answer"
 
 
@@ -101,7 +121,7 @@ def test_tiers_are_ordered_best_first() -> None:
     ],
 )
 def test_second_vantage_point(evidence: dict[str, bool | None], tier: Tier) -> None:
-    assert judge(gen.evidence(misses=9, **evidence), NOW, MISSES).tier is tier
+    assert judge(gen.evidence(misses=9, **evidence), NOW, USUAL).tier is tier
 
 
 @pytest.mark.parametrize(
