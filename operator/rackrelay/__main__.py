@@ -18,7 +18,8 @@ from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.evidence import EvidenceBook
 from rackrelay.controllers.leadership import Election, lead_forever, learn_keys_forever
 from rackrelay.controllers.listen import listen_forever
-from rackrelay.controllers.observe import poll_forever, probe_forever
+from rackrelay.controllers.observe import probe_forever
+from rackrelay.controllers.poll import poll_forever
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.resync import fill_cache, resync_forever
 from rackrelay.errors import RackrelayError

@@ -4,9 +4,9 @@ kopf can lose deletions after a relist, so a LIST now and then removes what is n
 while the LIST was under way is newer than the LIST and stays.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from rackrelay.cluster.client import NODE, OWNED, POD, RACK, REGION, SUBNET, Kind
 from rackrelay.model.observed import Node, Pod, parse_node, parse_pod
@@ -16,6 +16,7 @@ from rackrelay.model.subnet import Subnet, parse_subnet
 
 Manifest = dict[str, Any]
 Key = tuple[str, str]
+T = TypeVar("T")
 KINDS = (REGION, RACK, SUBNET, POD, NODE, *OWNED)
 
 
@@ -37,6 +38,8 @@ class Cache:
     _records: dict[Kind, dict[Key, Record]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     _touched: dict[tuple[Kind, Key], int] = field(default_factory=dict)
     _clock: int = 0
+    _revisions: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    _derived: dict[Hashable, tuple[tuple[int, ...], Any]] = field(default_factory=dict)
 
     def upsert(self, kind: Kind, body: Mapping[str, Any]) -> tuple[Record | None, Record] | None:
         """(before, after) when the object changed in anything that counts, None otherwise."""
@@ -46,11 +49,14 @@ class Cache:
         if before == record:
             return None
         self._records[kind][key] = record
+        if _spec(before) != _spec(record):
+            self._revisions[kind] += 1
         return (before, record)
 
     def remove(self, kind: Kind, key: Key) -> Record | None:
         """The record that was there."""
         self._touch(kind, key)
+        self._revisions[kind] += 1
         return self._records[kind].pop(key, None)
 
     def mark(self) -> int:
@@ -72,17 +78,29 @@ class Cache:
                 if changed:
                     yield changed
 
+    def derive(self, what: Hashable, kinds: tuple[Kind, ...], compute: Callable[[], T]) -> T:
+        """What `compute` gives, computed anew only after objects of these kinds changed in more than their status.
+
+        Everybody who asks for the same `what` gets the same object, and must not change it.
+        """
+        now = tuple(self._revisions[kind] for kind in kinds)
+        known = self._derived.get(what)
+        if known is None or known[0] != now:
+            known = self._derived[what] = (now, compute())
+        value: T = known[1]
+        return value
+
     def regions(self, namespace: str) -> list[RegionController]:
         """The RegionControllers of a namespace, by name."""
-        return [r.spec for r in self._resources(REGION, namespace) if isinstance(r.spec, RegionController)]
+        return self._specs(REGION, RegionController, namespace)
 
     def racks(self, namespace: str) -> list[RackController]:
         """The RackControllers of a namespace, by name."""
-        return [r.spec for r in self._resources(RACK, namespace) if isinstance(r.spec, RackController)]
+        return self._specs(RACK, RackController, namespace)
 
     def subnets(self, namespace: str) -> list[Subnet]:
         """The Subnets of a namespace, by name."""
-        return [r.spec for r in self._resources(SUBNET, namespace) if isinstance(r.spec, Subnet)]
+        return self._specs(SUBNET, Subnet, namespace)
 
     def resource(self, kind: Kind, key: Key) -> Resource | None:
         """One custom resource with its status."""
@@ -96,12 +114,11 @@ class Cache:
 
     def pods(self, namespace: str) -> list[Pod]:
         """Our pods in a namespace, by name."""
-        pods = self._records[POD].items()
-        return [p for (ns, _), p in sorted(pods, key=_by_key) if ns == namespace and isinstance(p, Pod)]
+        return self.derive((POD, namespace), (POD,), lambda: self._in(POD, namespace, Pod))
 
     def nodes(self) -> list[Node]:
         """All nodes, by name."""
-        return [n for _, n in sorted(self._records[NODE].items(), key=_by_key) if isinstance(n, Node)]
+        return self.derive((NODE, ""), (NODE,), lambda: self._in(NODE, "", Node))
 
     def owned(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """An object of ours as the API server has it."""
@@ -112,9 +129,15 @@ class Cache:
         """All objects of ours of one kind in a namespace."""
         return [m for (ns, _), m in self._records[kind].items() if ns == namespace and isinstance(m, dict)]
 
-    def _resources(self, kind: Kind, namespace: str) -> list[Resource]:
+    def _specs(self, kind: Kind, what: type[T], namespace: str) -> list[T]:
+        def compute() -> list[T]:
+            return [r.spec for r in self._in(kind, namespace, Resource) if isinstance(r.spec, what)]
+
+        return self.derive((kind, namespace), (kind,), compute)
+
+    def _in(self, kind: Kind, namespace: str, what: type[T]) -> list[T]:
         items = sorted(self._records[kind].items(), key=_by_key)
-        return [r for (ns, _), r in items if ns == namespace and isinstance(r, Resource)]
+        return [record for (ns, _), record in items if ns == namespace and isinstance(record, what)]
 
     def _touch(self, kind: Kind, key: Key) -> None:
         self._clock += 1
@@ -125,6 +148,11 @@ def object_key(body: Mapping[str, Any]) -> Key:
     """(namespace, name) of an object; the namespace of a Node is empty."""
     metadata = body["metadata"]
     return (metadata.get("namespace", ""), metadata["name"])
+
+
+def _spec(record: Record | None) -> object:
+    """What lists and whatever is derived from them are made of."""
+    return record.spec if isinstance(record, Resource) else record
 
 
 def _by_key(item: tuple[Key, object]) -> Key:

@@ -1,14 +1,16 @@
 """What all controllers share: the operator's memory and its connections."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
-from rackrelay.cluster.client import REGION, Client, Kind
+from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Client, Kind
 from rackrelay.controllers.evidence import EvidenceBook, Sighting
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.manifests.containers import Image
@@ -16,7 +18,7 @@ from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
 from rackrelay.model.observed import NameServer, Node, Pod
 from rackrelay.model.rack import Network, RackController
-from rackrelay.model.reference import belongs_to, duplicates
+from rackrelay.model.reference import belongs_to, duplicates, find_overlaps
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.settings import Settings
@@ -24,10 +26,14 @@ from rackrelay.zone.evidence import Evidence, Judgement, judge
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome
-from rackrelay.zone.records import Answer, RackView
+from rackrelay.zone.records import Answer, PrefixIndex, RackView
 from rackrelay.zone.steadiness import observe, temper
 
 RegionKey = tuple[str, str]
+Host = tuple[Node, Pod | None]
+
+# Each holds a zone and computes for most of its time.
+PARALLEL_REPAIRS = 4
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,17 @@ class ZoneState:
 
 
 @dataclass
+class Repair:
+    """A repair under way, to the version with a serial. `late`: nobody waits for it any more."""
+
+    serial: int
+    task: "asyncio.Task[Outcome]"
+    late: bool = False
+
+
+@dataclass
 class Context:
-    """One running operator."""
+    """One running operator. `kept_zones`: each region's zone ConfigMap with the Zone that was read from it."""
 
     settings: Settings
     client: Client
@@ -68,6 +83,9 @@ class Context:
     agents: aiohttp.ClientSession
     keys: dict[RegionKey, RegionKeys] = field(default_factory=dict)
     zones: dict[RegionKey, ZoneState] = field(default_factory=dict)
+    repairs: dict[NameServer, Repair] = field(default_factory=dict)
+    repair_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_REPAIRS))
+    kept_zones: dict[RegionKey, tuple[Mapping[str, Any], Zone]] = field(default_factory=dict)
     config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
 
     @property
@@ -99,39 +117,77 @@ class Context:
 
     def subnets_of(self, region: RegionController) -> tuple[Subnet, ...]:
         """The Subnets of a region that count, by name."""
-        everything = self.cache.subnets(region.meta.namespace)
-        left_out = duplicates(everything)
-        regions = self.cache.regions(region.meta.namespace)
-        return tuple(
-            s
-            for s in everything
-            if s.meta.key not in left_out and not s.meta.deleting and belongs_to(s.region, region, regions)
+
+        def compute() -> tuple[Subnet, ...]:
+            everything, left_out = self.cache.subnets(region.meta.namespace), self.duplicates_in(region.meta.namespace)
+            regions = self.cache.regions(region.meta.namespace)
+            return tuple(
+                s
+                for s in everything
+                if s.meta.key not in left_out and not s.meta.deleting and belongs_to(s.region, region, regions)
+            )
+
+        return self.cache.derive(("subnets", region.meta.key), (SUBNET, REGION), compute)
+
+    def duplicates_in(self, namespace: str) -> Mapping[tuple[str, str], Subnet]:
+        """Subnet key -> the older Subnet with the same CIDR, for each Subnet that therefore does not count."""
+        return self.cache.derive(
+            ("duplicates", namespace), (SUBNET,), lambda: duplicates(self.cache.subnets(namespace))
+        )
+
+    def overlaps_in(self, namespace: str) -> Mapping[tuple[str, str], list[Subnet]]:
+        """Subnet key -> the Subnets that lie around it or inside it, for those that have any."""
+        return self.cache.derive(
+            ("overlaps", namespace), (SUBNET,), lambda: find_overlaps(self.cache.subnets(namespace))
+        )
+
+    def index_of(self, region: RegionController) -> PrefixIndex:
+        """The Subnets of a region that hold an address."""
+        return self.cache.derive(
+            ("index", region.meta.key), (SUBNET, REGION), lambda: PrefixIndex(s.cidr for s in self.subnets_of(region))
         )
 
     def racks_of(self, region: RegionController) -> tuple[RackController, ...]:
         """The RackControllers of a region, by name."""
-        regions = self.cache.regions(region.meta.namespace)
-        racks = self.cache.racks(region.meta.namespace)
-        return tuple(r for r in racks if not r.meta.deleting and belongs_to(r.region, region, regions))
+
+        def compute() -> tuple[RackController, ...]:
+            regions = self.cache.regions(region.meta.namespace)
+            racks = self.cache.racks(region.meta.namespace)
+            return tuple(r for r in racks if not r.meta.deleting and belongs_to(r.region, region, regions))
+
+        return self.cache.derive(("racks", region.meta.key), (RACK, REGION), compute)
 
     def nodes_of(self, rack: RackController) -> list[Node]:
         """The nodes that a RackController selects: these are its racks, whether or not a pod runs there yet."""
-        return [node for node in self.cache.nodes() if node.matches(rack.pods.node_selector)]
+        return [node for node, _ in self.hosts_of(rack)]
+
+    def hosts_of(self, rack: RackController) -> list[Host]:
+        """The nodes that a RackController selects, by name, each with its rack pod."""
+
+        def compute() -> list[Host]:
+            pods = self.rack_pods(rack)
+            nodes = [node for node in self.cache.nodes() if node.matches(rack.pods.node_selector)]
+            return [(node, pods.get(node.name)) for node in nodes]
+
+        return self.cache.derive(("hosts", rack.meta.key), (NODE, POD, RACK), compute)
 
     def pods_of(self, component: str, namespace: str, owner: str) -> list[Pod]:
         """The pods of a region or of a RackController, by name."""
         pods = self.cache.pods(namespace)
         return [p for p in pods if p.component == component and p.owner == owner]
 
-    def rack_pods(self, rack: RackController) -> dict[str, Pod]:
+    def rack_pods(self, rack: RackController) -> Mapping[str, Pod]:
         """Node name -> rack pod; a pod that stays wins over one that is being deleted."""
-        pods = self.pods_of(names.COMPONENT_RACK, rack.meta.namespace, rack.meta.name)
-        return {pod.node: pod for pod in sorted(pods, key=lambda p: not p.deleting) if pod.node}
+
+        def compute() -> Mapping[str, Pod]:
+            pods = self.pods_of(names.COMPONENT_RACK, rack.meta.namespace, rack.meta.name)
+            return {pod.node: pod for pod in sorted(pods, key=lambda p: not p.deleting) if pod.node}
+
+        return self.cache.derive(("pods", rack.meta.key), (POD,), compute)
 
     def views_of(self, rack: RackController) -> list[RackView]:
         """The racks of a RackController, one a node, each with its tier now and the addresses that count."""
-        pods = self.rack_pods(rack)
-        return [self._view(rack, node, pods.get(node.name)) for node in self.nodes_of(rack)]
+        return [self._view(rack, node, pod) for node, pod in self.hosts_of(rack)]
 
     def _view(self, rack: RackController, node: Node, pod: Pod | None) -> RackView:
         judgement = self.judge(rack, node, pod)
@@ -150,14 +206,15 @@ class Context:
         evidence = sighting.evidence(asked, leaving, heard) if sighting and pod else Evidence(misses=0)
         return judge(evidence, now, sighting.detection if sighting else FailureDetection())
 
-    def note_steadiness(self, rack: RackController) -> None:
-        """Add the judgement of this moment to each rack's past."""
-        pods, now = self.rack_pods(rack), self.now()
-        for node in self.nodes_of(rack):
-            sighting = self.book.find(rack.meta.namespace, node.name)
-            if sighting is not None:
-                judged = self.judge(rack, node, pods.get(node.name))
-                sighting.steadiness = observe(sighting.steadiness, judged, now)
+    def note_judgement(self, rack: RackController, node: Node, pod: Pod | None) -> bool:
+        """Add the judgement of this moment to one rack's past; whether what to act on is another than before."""
+        sighting = self.book.find(rack.meta.namespace, node.name)
+        if sighting is None:
+            return False
+        judged, now = self.judge(rack, node, pod), self.now()
+        sighting.steadiness = observe(sighting.steadiness, judged, now)
+        before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
+        return sighting.judgement != before
 
     def replicas_of(self, region: RegionController) -> list[NameServer]:
         """The region's own name servers; their agents hear the racks."""
@@ -172,19 +229,30 @@ class Context:
 
     def servers_of(self, region: RegionController) -> list[NameServer]:
         """The name servers that should serve a region's zone: its own pods and its racks."""
-        namespace = region.meta.namespace
-        servers = self.replicas_of(region)
-        for rack in self.racks_of(region):
-            nodes = {node.name for node in self.nodes_of(rack)}
-            for node, pod in self.rack_pods(rack).items():
-                if pod.address and node in nodes:
-                    servers.append(NameServer(namespace, node, pod.address, names.PORT_DNS))
-        return servers
+
+        def compute() -> list[NameServer]:
+            namespace = region.meta.namespace
+            hosts = [host for rack in self.racks_of(region) for host in self.hosts_of(rack)]
+            racks = [
+                NameServer(namespace, node.name, pod.address, names.PORT_DNS)
+                for node, pod in hosts
+                if pod and pod.address
+            ]
+            return [*self.replicas_of(region), *racks]
+
+        return self.cache.derive(("servers", region.meta.key), (NODE, POD, RACK, REGION), compute)
 
     def sighting_of(self, pod: Pod) -> Sighting | None:
         """What was seen of a pod's name server and agent."""
         name = pod.node if pod.component == names.COMPONENT_RACK else pod.name
         return self.book.find(pod.namespace, name)
+
+    def enqueue_region(self, region: RegionController) -> None:
+        """Have a region, its zone and its racks reconciled."""
+        self.queue.add(Key("zone", *region.meta.key))
+        self.queue.add(Key("region", *region.meta.key))
+        for rack in self.racks_of(region):
+            self.queue.add(Key("rack", *rack.meta.key))
 
     def enqueue_namespace(self, namespace: str) -> None:
         """Have everything of a namespace reconciled."""

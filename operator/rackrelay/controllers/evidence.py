@@ -1,5 +1,6 @@
 """What the operator has seen of every name server and agent, kept while it runs."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -7,50 +8,73 @@ from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import Address, AgentStatus, Heard, NameServer, PeerSight, RackBeat
 from rackrelay.model.rack import RackController
 from rackrelay.names import PORT_DNS
-from rackrelay.zone.evidence import CROWD_WINDOW_S, Evidence, lost_together
+from rackrelay.zone.evidence import CROWD_WINDOW_S, Evidence, Judgement, lost_together
 from rackrelay.zone.steadiness import Steadiness
 
 ServerKey = tuple[str, str]
 
 HEARING_MATURE_S = 3.0
 SECOND_HAND_S = 2.0
+# Longer than regions need until they can tell.
+LISTENING_S = 4.0
 SIGHT_MAX_AGE_S = 5.0
+USUAL = FailureDetection()
 
 
 @dataclass
 class Sighting:
-    """One server. `waiting`: a probe is out that has not been answered. `status_misses`: requests to its agent in a row
-    without an answer. Times are monotonic seconds."""
+    """One server. Times are monotonic seconds.
+
+    `asked_at`: when the probe was sent that has not been answered; None while none is out. `status_misses`: requests to
+    its agent in a row without an answer. `vouched_at`: when a region last said that it hears it. `judgement`: what was
+    acted on last.
+    """
 
     server: NameServer
     detection: FailureDetection = field(default_factory=FailureDetection)
     misses: int = 0
-    waiting: bool = False
+    asked_at: float | None = None
     answered_at: float | None = None
     serial: int | None = None
     behind_since: float | None = None
     status: AgentStatus | None = None
     status_at: float | None = None
     status_misses: int = 0
+    polled_at: float = -math.inf
+    vouched_at: float = -math.inf
     silent_since: float | None = None
     lost_together: bool = False
     steadiness: Steadiness = field(default_factory=Steadiness)
+    judgement: Judgement | None = None
 
     @property
     def is_silent(self) -> bool:
         """Whether its DNS has not answered so often in a row that it counts."""
         return self.misses >= self.detection.misses
 
-    @property
-    def is_asked(self) -> bool:
-        """Whether its DNS and its agent have each answered, or have been silent as often as is allowed."""
+    def is_asked(self, heard: bool | None) -> bool:
+        """Whether its DNS and its agent have each answered, or have been silent as often as is allowed.
+
+        `heard`: as in Evidence. Regions need a while until they can tell; for one that is silent that is waited for.
+        """
         if self.is_silent:
-            return True
+            silence_s = (self.misses - self.detection.misses) * self.detection.interval_s
+            return heard is not None or silence_s >= LISTENING_S
         return self.answered_at is not None and (self.status is not None or self.status_misses >= self.detection.misses)
+
+    def count_miss(self, asked_until: float) -> None:
+        """It has missed a probe that was sent until then and has not been answered."""
+        if self.asked_at is not None and self.asked_at <= asked_until:
+            self.misses += 1
+            self.asked_at = None
 
     def is_status_older(self, now: float, age_s: float) -> bool:
         """Whether its agent's status is older than that, or was never seen."""
         return self.status_at is None or now - self.status_at > age_s
+
+    def is_vouched_for(self, now: float) -> bool:
+        """Whether a region hears its agent: its status is the one that is known until the region says otherwise."""
+        return now - self.vouched_at <= self.detection.hearing_fresh_s
 
     def evidence(self, drained: bool, leaving: bool, heard: bool | None = None) -> Evidence:
         """What the zone rule needs to know. `drained`: a person asked for it; `leaving`: the pod is being deleted."""
@@ -101,8 +125,8 @@ class EvidenceBook:
             key = (server.namespace, server.name)
             known = self._sightings.get(key) or Sighting(server)
             if known.server != server:
-                known.server, known.waiting = server, False
-            known.detection = (detection or {}).get(server, FailureDetection())
+                known.server, known.asked_at = server, None
+            known.detection = (detection or {}).get(server) or USUAL
             kept[key] = known
         self._sightings = kept
         self._hearings = {key: hearing for key, hearing in self._hearings.items() if key in kept}
@@ -125,31 +149,59 @@ class EvidenceBook:
         for key, sighting in self._sightings.items():
             sighting.lost_together = key in together
 
-    def hear(self, replica: NameServer, heard: Heard, now: float) -> None:
-        """Note what a region replica hears; it also vouches for the status of racks whose agents do not answer us."""
+    def hear(self, replica: NameServer, heard: Heard, now: float) -> bool:
+        """Whether what a region replica hears brought another status of a rack.
+
+        It also vouches that the statuses of racks which it hears are as they were.
+        """
         key = (replica.namespace, replica.name)
         hearing = self._hearings.get(key)
         if hearing is None or hearing.epoch != heard.epoch:
             hearing = self._hearings[key] = Hearing(heard.epoch, now, now)
+        before = dict(hearing.racks)
         if heard.full:
             hearing.racks.clear()
         hearing.racks.update(heard.racks)
         hearing.at = now
+        changed = [
+            self._learn(replica.namespace, name, beat, before.get(name), now) for name, beat in heard.racks.items()
+        ]
+        self._vouch(replica.namespace, hearing, now)
+        return any(changed)
+
+    def _learn(self, namespace: str, name: str, beat: RackBeat, before: RackBeat | None, now: float) -> bool:
+        """Take over the status of a rack if it is news from this replica: of two, one may tell an older one again."""
+        sighting = self.find(namespace, name)
+        if sighting is None or not beat.heard or beat.status is None:
+            return False
+        if before is not None and before.heard and before.status == beat.status:
+            return False
+        changed = sighting.status != beat.status
+        sighting.status, sighting.status_at = beat.status, now
+        return changed
+
+    def _vouch(self, namespace: str, hearing: Hearing, now: float) -> None:
         for name, beat in hearing.racks.items():
-            sighting = self.find(replica.namespace, name)
-            if beat.heard and sighting is not None and sighting.is_status_older(now, SECOND_HAND_S):
-                sighting.status, sighting.status_at = beat.status or sighting.status, now
+            sighting = self._sightings.get((namespace, name))
+            if sighting is None:
+                continue
+            if not beat.heard:
+                sighting.vouched_at = -math.inf
+                continue
+            sighting.vouched_at = now
+            if sighting.is_status_older(now, SECOND_HAND_S):
+                sighting.status, sighting.status_at = sighting.status or beat.status, now
 
     def heard(self, namespace: str, rack: str, now: float) -> bool | None:
         """Whether any region replica hears a rack; None when none of them can tell."""
-        telling = [
-            hearing
-            for key, hearing in self._hearings.items()
-            if key[0] == namespace and self._can_tell(key, hearing, now)
-        ]
-        if not telling:
-            return None
-        return any(hearing.racks[rack].heard for hearing in telling if rack in hearing.racks)
+        known = None
+        for key, hearing in self._hearings.items():
+            if key[0] == namespace and self._can_tell(key, hearing, now):
+                beat = hearing.racks.get(rack)
+                if beat is not None and beat.heard:
+                    return True
+                known = False
+        return known
 
     def _can_tell(self, replica: ServerKey, hearing: Hearing, now: float) -> bool:
         sighting = self._sightings[replica]
@@ -178,7 +230,7 @@ class EvidenceBook:
         """A probe of a server was answered."""
         sighting = self.find(server.namespace, server.name)
         if sighting is not None and sighting.server == server:
-            sighting.waiting, sighting.misses = False, 0
+            sighting.asked_at, sighting.misses = None, 0
             sighting.answered_at, sighting.serial = now, serial
 
     def updated(self, server: NameServer, serial: int) -> None:
@@ -202,8 +254,9 @@ class EvidenceBook:
         key = (rack.meta.namespace, node)
         sighting = self._sightings.get(key)
         if sighting is not None and sighting.status is not None:
-            self._remembered[key] = tuple(i.address.ip for i in sighting.status.interfaces if i.carrier)
-        return tuple(a for a in self._remembered.get(key, ()) if counts(a, rack))
+            self._remembered[key] = sighting.status.addresses
+        known = self._remembered.get(key, ())
+        return tuple(a for a in known if counts(a, rack)) if rack.include or rack.exclude else known
 
 
 def counts(address: Address, rack: RackController) -> bool:

@@ -21,8 +21,13 @@ def read_published(context: Context, region: RegionController) -> tuple[Zone | N
     if live is None:
         return None, None
     version = live["metadata"]["resourceVersion"]
+    kept = context.kept_zones.get(region.meta.key)
+    if kept is not None and kept[0] is live:
+        return kept[1], version
     try:
-        return read_zone(live, region.domain), version
+        zone = read_zone(live, region.domain)
+        context.kept_zones[region.meta.key] = (live, zone)
+        return zone, version
     except InvalidSpec as error:
         # Somebody damaged it. As if it were lost: the zone is decided anew, with a serial greater than any seen.
         logger.warning("ConfigMap %s is written anew: %s", names.zone_config(region.meta.name), error)
@@ -43,7 +48,15 @@ async def write_published(context: Context, region: RegionController, zone: Zone
         await _reread(context, region)
         raise
     context.cache.upsert(CONFIG_MAP, written)
+    _note_kept(context, region, zone, manifest)
     logger.info("zone %s: serial %d, %d names", zone.domain, zone.serial, len({label for label, _ in zone.rrsets}))
+
+
+def _note_kept(context: Context, region: RegionController, zone: Zone, wanted: dict[str, Any]) -> None:
+    """What was just written need not be read again, if nobody changed it on its way."""
+    live = context.cache.owned(CONFIG_MAP, region.meta.namespace, names.zone_config(region.meta.name))
+    if live is not None and all(live.get(name) == wanted.get(name) for name in ("data", "binaryData")):
+        context.kept_zones[region.meta.key] = (live, zone)
 
 
 async def _write(context: Context, manifest: dict[str, Any], version: str | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.keys import learn_keys
+from rackrelay.controllers.repairs import stop_repairs
 from rackrelay.controllers.verify import verify_forever
 from rackrelay.errors import ClusterError
 
@@ -79,6 +80,7 @@ async def _serve_term(context: Context, election: Election) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        stop_repairs(context)
         # From now on another publishes, and what this operator published says nothing of how current servers are.
         context.zones.clear()
         context.book.forget_lag()

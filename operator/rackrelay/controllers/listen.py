@@ -48,6 +48,9 @@ async def _listen(context: Context, region: RegionKey, replica: NameServer) -> N
             await asyncio.sleep(RETRY_S)
             continue
         cursor = heard.cursor
-        context.book.hear(replica, heard, context.now())
+        changed = context.book.hear(replica, heard, context.now())
         if heard.racks:
             context.queue.add(Key("zone", *region))
+        for resource in context.live_regions() if changed else ():
+            if resource.meta.key == region:
+                context.enqueue_region(resource)

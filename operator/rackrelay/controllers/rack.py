@@ -116,13 +116,13 @@ def _counts(views: list[RackView]) -> dict[str, int]:
 def _health(
     context: Context, region: RegionController, views: list[RackView]
 ) -> tuple[list[dict[str, str]], Condition]:
-    networks = [s.cidr for s in context.subnets_of(region)]
+    index = context.index_of(region)
     listed = []
     for view in views:
         judgement = view.judgement
         if judgement.tier is not Tier.HEALTHY:
             listed.append(_entry(view.name, judgement.tier.word, judgement.reason, judgement.message))
-        elif not any(a in n for a in view.addresses for n in networks if n.version == a.version):
+        elif all(index.find(address) is None for address in view.addresses):
             listed.append(_entry(view.name, judgement.tier.word, "NoSubnet", _no_subnet(view)))
     if not views:
         return [], Condition(

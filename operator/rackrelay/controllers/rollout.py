@@ -12,7 +12,7 @@ from rackrelay.controllers.context import Context
 from rackrelay.model.observed import Pod
 from rackrelay.model.rack import Network, RackController
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import RackView
+from rackrelay.zone.records import PrefixIndex, RackView
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,23 @@ def choose_next(racks: Sequence[Candidate]) -> list[str]:
 async def replace_outdated(context: Context, rack: RackController, template: str) -> tuple[int, int]:
     """(racks that run the template, racks that have a pod), after having replaced those that may be."""
     pods = context.rack_pods(rack)
-    networks = [subnet.cidr for subnet in context.cache.subnets(rack.meta.namespace)]
+    current = sum(1 for pod in pods.values() if pod.template == template)
+    if current == len(pods):
+        return current, current
+    index = PrefixIndex(subnet.cidr for subnet in context.cache.subnets(rack.meta.namespace))
     # A node that is down can neither be replaced nor waited for.
     up = {node.name for node in context.nodes_of(rack) if node.ready}
     views = [view for view in context.views_of(rack) if view.name in up]
-    candidates = [_candidate(view, pods.get(view.name), template, networks) for view in views]
+    candidates = [_candidate(view, pods.get(view.name), template, index) for view in views]
     for node in choose_next(candidates):
         pod = pods[node]
         await context.client.delete(POD, pod.namespace, pod.name, pod.uid)
-    return sum(1 for pod in pods.values() if pod.template == template), len(pods)
+    return current, len(pods)
 
 
-def _candidate(view: RackView, pod: Pod | None, template: str, networks: Sequence[Network]) -> Candidate:
+def _candidate(view: RackView, pod: Pod | None, template: str, index: PrefixIndex) -> Candidate:
     outdated = pod is not None and pod.template != template
     works = view.judgement.tier in (Tier.HEALTHY, Tier.DRAINED)
     in_trouble = pod is None or pod.deleting or (not outdated and not works)
-    own = frozenset(n for n in networks if any(a in n for a in view.addresses if a.version == n.version))
+    own = frozenset(network for address in view.addresses for network in index.find_all(address))
     return Candidate(view.name, outdated, in_trouble, own)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 RegionKey = tuple[str, str]
 
 # A round this many intervals late says more about this process than about the racks: its misses do not count.
-LATE_FACTOR = 2.0
+LATE_FACTOR = 0.5
 # What changes with time alone is looked at so often, however slowly racks are asked.
 LONGEST_REST_S = 0.25
 

@@ -14,8 +14,9 @@ def route(context: Context, kind: Kind, before: Record | None, after: Record | N
     """Enqueue the keys that a change concerns; at least one of before and after is given."""
     record = after if after is not None else before
     if kind == NODE:
-        for namespace in context.settings.region_namespaces:
-            context.enqueue_namespace(namespace)
+        # Subnets show what their zone answers, and the zone has those reconciled for which that changed.
+        for region in context.live_regions():
+            context.enqueue_region(region)
     elif isinstance(record, Pod):
         _route_pod(context, record)
     elif isinstance(record, Resource):

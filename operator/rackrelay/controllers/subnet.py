@@ -10,7 +10,7 @@ from rackrelay.controllers.context import Context
 from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
-from rackrelay.model.reference import duplicates, overlapping, resolve_region
+from rackrelay.model.reference import resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.balance import Shares, percent, rack_shares, uneven_hint
@@ -20,8 +20,7 @@ from rackrelay.zone.records import Answer, Member
 
 async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
     """Write the Subnet's status; its name itself is the zone's business."""
-    everything = context.cache.subnets(subnet.meta.namespace)
-    older = duplicates(everything).get(subnet.meta.key)
+    older = context.duplicates_in(subnet.meta.namespace).get(subnet.meta.key)
     if older is not None:
         message = f"spec.cidr: {subnet.cidr} is Subnet {older.meta.name} already; delete one of the two"
         await _write(context, subnet, {}, list(condition.stalled("DuplicateCIDR", message)))
@@ -43,7 +42,7 @@ async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
         *_readiness(context, subnet, answer),
         *_health(answer),
         *_balance(subnet, answer),
-        *_overlap(subnet, everything),
+        *_overlap(context, subnet),
     ]
     await _write(context, subnet, status_fields(subnet, region, answer), conditions)
 
@@ -135,8 +134,8 @@ def _balance(subnet: Subnet, answer: Answer) -> list[Condition]:
     return [Condition(condition.BALANCED, True, "Even", message)]
 
 
-def _overlap(subnet: Subnet, everything: list[Subnet]) -> list[Condition]:
-    others = overlapping(subnet, everything)
+def _overlap(context: Context, subnet: Subnet) -> list[Condition]:
+    others = context.overlaps_in(subnet.meta.namespace).get(subnet.meta.key)
     if not others:
         return []
     listed = ", ".join(f"{o.meta.name} ({o.cidr})" for o in others)

@@ -4,13 +4,13 @@ The order of a change matters: first the ConfigMap, then the servers. An operato
 behind the ConfigMap, which the next one repairs; the other way round a serial could be used twice.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from rackrelay.cluster.client import REGION
 from rackrelay.controllers.context import Context, ZoneState
 from rackrelay.controllers.keep import read_published, write_published
 from rackrelay.controllers.queue import Key
+from rackrelay.controllers.repairs import Version, repair_all
 from rackrelay.errors import NotReady, TooLarge
 from rackrelay.model.observed import NameServer
 from rackrelay.model.rack import Network
@@ -18,8 +18,7 @@ from rackrelay.model.region import RegionController
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.plan import Zone, next_serial, plan_change
-from rackrelay.zone.publish import Key as TsigKey
-from rackrelay.zone.publish import Outcome, repair, send_update
+from rackrelay.zone.publish import Outcome, send_update
 from rackrelay.zone.records import Answer, RackView, Rrsets, answer_subnets, build_rrsets
 
 # A server that could not be put right by one new version gets another one, but not as fast as we can write.
@@ -46,7 +45,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
     wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers), renew)
     wanted, problem = await _keep(context, region, wanted, (published, version))
-    outcomes = await bring_to(context, (published, wanted), servers, keys.tsig, drifted)
+    outcomes = await bring_to(context, Version(region, wanted, keys.tsig), published, servers, drifted)
     _remember(context, region, ZoneState(wanted, answers, outcomes, problem))
     if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
         context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
@@ -106,11 +105,19 @@ def seen_serials(context: Context, region: RegionController, servers: Sequence[N
 
 
 def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:
-    """Whether every server has been asked since the operator started: before that nothing may be withdrawn."""
+    """Whether every server has been asked since the operator started, and regions for those that are silent.
+
+    Before that nothing may be withdrawn.
+    """
     if region.meta.key in context.zones:
         return True
-    sightings = [context.book.find(s.namespace, s.name) for s in servers]
-    return all(s is not None and s.is_asked for s in sightings)
+    now = context.now()
+    for server in servers:
+        sighting = context.book.find(server.namespace, server.name)
+        heard = context.book.heard(server.namespace, server.name, now)
+        if sighting is None or not sighting.is_asked(heard):
+            return False
+    return True
 
 
 def view_racks(context: Context, region: RegionController) -> list[RackView]:
@@ -128,16 +135,16 @@ def drifted_servers(context: Context, region: RegionController, servers: Sequenc
 
 async def bring_to(
     context: Context,
-    versions: tuple[Zone | None, Zone],
+    version: Version,
+    old: Zone | None,
     servers: Sequence[NameServer],
-    key: TsigKey,
     drifted: frozenset[NameServer] = frozenset(),
 ) -> dict[NameServer, Outcome]:
     """The outcome at each server: one UPDATE to all at the old version, then repair of those that have another.
 
     Servers out of reach are not waited for: they are repaired once a probe finds them again.
     """
-    old, wanted = versions
+    wanted = version.zone
     fence = context.client.fence
     serials = {s: serial for s in servers if (serial := context.book.serial(s)) is not None}
     outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE) | dict.fromkeys(drifted, Outcome.DRIFTED)
@@ -145,13 +152,12 @@ async def bring_to(
     if old is not None and old.serial < wanted.serial:
         # A drifted one would take the new serial and keep what it should not have.
         current = [s for s, serial in serials.items() if serial == old.serial and s not in drifted]
-        outcomes |= await send_update(plan_change(old, wanted), key, current, fence)
-    known = {version.serial for version in versions if version is not None}
+        outcomes |= await send_update(plan_change(old, wanted), version.key, current, fence)
+    known = {wanted.serial} | ({old.serial} if old is not None else set())
     lagging = [
         s for s, serial in serials.items() if outcomes[s] is Outcome.DIFFERS or serial not in known or s in drifted
     ]
-    repaired = await asyncio.gather(*(repair(s, wanted, key, fence) for s in lagging))
-    outcomes |= dict(zip(lagging, repaired, strict=True))
+    outcomes |= await repair_all(context, lagging, version)
     for server, outcome in outcomes.items():
         if outcome is Outcome.UPDATED:
             context.book.updated(server, wanted.serial)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -107,6 +108,11 @@ class AgentStatus:
     restart_needed: tuple[str, ...] = ()
     peers: tuple[PeerSight, ...] = ()
 
+    @cached_property
+    def addresses(self) -> tuple[Address, ...]:
+        """Those of the interfaces that have a carrier."""
+        return tuple(interface.address.ip for interface in self.interfaces if interface.carrier)
+
 
 @dataclass(frozen=True)
 class RackBeat:
@@ -187,7 +193,7 @@ def parse_agent_status(document: Mapping[str, Any]) -> AgentStatus:
     config, regions = document["config"], document.get("regions") or {}
     return AgentStatus(
         interfaces=tuple(
-            RackInterface(a["interface"], ip_interface(f"{a['address']}/{a['prefix']}"), bool(a["carrier"]))
+            RackInterface(a["interface"], _interface(f"{a['address']}/{a['prefix']}"), bool(a["carrier"]))
             for a in document["addresses"]
         ),
         failing={name: d["message"] for name, d in sorted(document["daemons"].items()) if not d["ok"]},
@@ -198,7 +204,7 @@ def parse_agent_status(document: Mapping[str, Any]) -> AgentStatus:
         rejected=dict(config.get("rejected", {})),
         restart_needed=tuple(config.get("restartNeeded", ())),
         peers=tuple(
-            PeerSight(ip_network(p["subnet"]), ip_address(p["address"]), bool(p["heard"]))
+            PeerSight(_network(p["subnet"]), _address(p["address"]), bool(p["heard"]))
             for p in document.get("peers", ())
         ),
     )
@@ -221,6 +227,12 @@ def _parse_beat(entry: Mapping[str, Any]) -> RackBeat:
         # One rack of another release must not hide what is heard of all the others.
         status = None
     return RackBeat(bool(entry["heard"]), entry["serial"], status)
+
+
+# The same few thousand texts come again and again, and each takes longer than all the rest of a status.
+_interface = lru_cache(maxsize=4096)(ip_interface)
+_network = lru_cache(maxsize=4096)(ip_network)
+_address = lru_cache(maxsize=4096)(ip_address)
 
 
 def _problem(status: Mapping[str, Any]) -> str:

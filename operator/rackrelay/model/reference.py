@@ -52,17 +52,27 @@ def duplicates(subnets: Iterable[Subnet]) -> dict[tuple[str, str], Subnet]:
     return found
 
 
-def overlapping(subnet: Subnet, subnets: Iterable[Subnet]) -> list[Subnet]:
-    """The other Subnets that share addresses with this one without being equal: one lies inside the other."""
-    return [
-        other
-        for other in subnets
-        if other.cidr != subnet.cidr and other.cidr.version == subnet.cidr.version and _overlap(other, subnet)
-    ]
+def find_overlaps(subnets: Iterable[Subnet]) -> dict[tuple[str, str], list[Subnet]]:
+    """Subnet key -> the others, by name, that share addresses with it without being equal: one lies inside the other.
+
+    Subnets that have none are left out. In O(n log n) while few lie inside each other.
+    """
+    found: dict[tuple[str, str], list[Subnet]] = {}
+    around: list[Subnet] = []
+    for subnet in sorted(subnets, key=lambda s: (s.cidr.version, s.cidr)):
+        # Networks either lie inside each other or apart; what ended before this one begins holds none that follow.
+        while around and not _holds(around[-1], subnet):
+            around.pop()
+        for other in around:
+            if other.cidr != subnet.cidr:
+                found.setdefault(other.meta.key, []).append(subnet)
+                found.setdefault(subnet.meta.key, []).append(other)
+        around.append(subnet)
+    return {key: sorted(others, key=lambda s: s.meta.name) for key, others in found.items()}
 
 
-def _overlap(one: Subnet, other: Subnet) -> bool:
-    return one.cidr.overlaps(other.cidr)
+def _holds(outer: Subnet, inner: Subnet) -> bool:
+    return outer.cidr.version == inner.cidr.version and inner.cidr.network_address in outer.cidr
 
 
 def _age(subnet: Subnet) -> tuple[str, str]:

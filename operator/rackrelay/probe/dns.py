@@ -3,15 +3,16 @@
 One socket per address family, one query in flight per server. What it learns goes to a callback; it decides nothing.
 """
 
-import asyncio
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import dns.exception
 import dns.message
 import dns.rdatatype
 
+from rackrelay.datagrams import Datagrams, Place
 from rackrelay.model.observed import NameServer
 
 AnswerCallback = Callable[[NameServer, int], None]
@@ -26,61 +27,52 @@ class Question:
 
 
 class Prober:
-    """Sends SOA queries and reports (server, serial) for each answer that belongs to one of them."""
+    """Sends SOA queries and reports (server, serial) for each answer that belongs to one of them.
+
+    Raises:
+        OSError: no socket of either family can be opened.
+    """
 
     def __init__(self, on_answer: AnswerCallback) -> None:
         self._on_answer = on_answer
-        self._transports: dict[int, asyncio.DatagramTransport] = {}
-        self._pending: dict[tuple[str, int], tuple[int, NameServer]] = {}
+        self._datagrams = Datagrams(self._received)
+        self._pending: dict[Place, tuple[bytes, NameServer]] = {}
         self._queries: dict[str, bytes] = {}
-
-    async def start(self) -> None:
-        """Open the sockets.
-
-        Raises:
-            OSError: no socket of either family can be opened.
-        """
-        loop = asyncio.get_running_loop()
-        errors: list[OSError] = []
-        for version, local in ((4, "0.0.0.0"), (6, "::")):  # noqa: S104 - a client socket on an ephemeral port
-            try:
-                transport, _ = await loop.create_datagram_endpoint(
-                    lambda: _Receiver(self._received), local_addr=(local, 0)
-                )
-                self._transports[version] = transport
-            except OSError as error:
-                errors.append(error)
-        if not self._transports:
-            raise errors[0]
 
     def ask(self, question: Question) -> None:
         """Send one query; an earlier one to the same server that is still unanswered no longer counts."""
         server = question.server
-        transport = self._transports.get(6 if ":" in server.address else 4)
-        if transport is None:
-            return
-        message_id = secrets.randbelow(65536)
+        message_id = os.urandom(2)
         self._pending[(server.address, server.port)] = (message_id, server)
-        transport.sendto(message_id.to_bytes(2, "big") + self._query(question.domain), (server.address, server.port))
+        self._datagrams.send(message_id + self._query(question.domain), (server.address, server.port))
+
+    def drain(self) -> None:
+        """Report the answers that have arrived and wait: who sent them has not been silent."""
+        self._datagrams.drain()
 
     def close(self) -> None:
         """Close the sockets."""
-        for transport in self._transports.values():
-            transport.close()
+        self._datagrams.close()
 
     def _query(self, domain: str) -> bytes:
         if domain not in self._queries:
             self._queries[domain] = dns.message.make_query(f"{domain}.", "SOA", id=0, flags=0).to_wire()[2:]
         return self._queries[domain]
 
-    def _received(self, data: bytes, source: tuple[str, int]) -> None:
-        message_id, server = self._pending.get((source[0], source[1]), (-1, None))
-        if server is None or int.from_bytes(data[:2], "big") != message_id:
+    def _received(self, data: bytes, source: Place) -> None:
+        pending = self._pending.get(source)
+        if pending is None or data[:2] != pending[0]:
             return
-        del self._pending[(source[0], source[1])]
-        serial = read_serial(data)
+        del self._pending[source]
+        serial = _read_known(data[2:])
         if serial is not None:
-            self._on_answer(server, serial)
+            self._on_answer(pending[1], serial)
+
+
+# Servers of one version send the same bytes behind their message ids, several thousand times a second.
+@lru_cache(maxsize=64)
+def _read_known(wire_without_id: bytes) -> int | None:
+    return read_serial(b"\0\0" + wire_without_id)
 
 
 def read_serial(wire: bytes) -> int | None:
@@ -93,15 +85,3 @@ def read_serial(wire: bytes) -> int | None:
         if rrset.rdtype == dns.rdatatype.SOA:
             return int(rrset[0].serial)
     return None
-
-
-class _Receiver(asyncio.DatagramProtocol):
-    def __init__(self, received: Callable[[bytes, tuple[str, int]], None]) -> None:
-        self._received = received
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._received(data, addr)
-
-    def error_received(self, exc: Exception) -> None:
-        # ICMP errors of one server arrive here unnamed; its silence is what counts.
-        return

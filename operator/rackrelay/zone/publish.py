@@ -4,8 +4,9 @@ A message is signed once and its bytes go to all servers (`update`); a large cha
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import cache
 
 import dns.exception
 import dns.message
@@ -13,6 +14,7 @@ import dns.rcode
 
 from rackrelay.errors import Conflict
 from rackrelay.model.observed import NameServer
+from rackrelay.zone.ask import ATTEMPTS, TIMEOUT_S, ask_all
 from rackrelay.zone.plan import Change, Zone, plan_change
 from rackrelay.zone.transfer import transfer
 from rackrelay.zone.update import Key, SignedParts, SignedUpdate, sign_update
@@ -21,8 +23,8 @@ __all__ = ["Key", "Outcome", "compare", "repair", "send_update", "sign_update", 
 
 # Larger messages would be fragmented on the way; TCP carries them whole.
 MAX_UDP_BYTES = 1232
-TIMEOUT_S = 0.2
-ATTEMPTS = 3
+# The first of them has taken a whole large update before the last one gets it.
+PARALLEL_STREAMS = 50
 CANNOT_BE_HAD = (OSError, EOFError, TimeoutError, dns.exception.DNSException)
 
 # Asked right before each UPDATE is sent; raises when another operator leads.
@@ -47,9 +49,14 @@ async def send_update(
     Raises:
         Conflict: there are not enough serials for the parts.
     """
-    parts = SignedParts(change, key)
-    targets = list(servers)
-    outcomes = await asyncio.gather(*(_send_parts(parts, key, server, fence) for server in targets))
+    parts, targets = SignedParts(change, key), list(servers)
+    if not targets:
+        return {}
+    whole = await parts.part(0)
+    if len(parts) == 1 and len(whole.wire) <= MAX_UDP_BYTES:
+        return await _send_datagrams(whole, key, targets, fence)
+    limit = asyncio.Semaphore(PARALLEL_STREAMS)
+    outcomes = await asyncio.gather(*(_send_parts(parts, key, server, fence, limit) for server in targets))
     return dict(zip(targets, outcomes, strict=True))
 
 
@@ -87,28 +94,51 @@ def _compared(served: Zone, wanted: Zone) -> Outcome:
     return Outcome.DRIFTED if served.serial == wanted.serial else Outcome.DIFFERS
 
 
-async def _send_parts(parts: SignedParts, key: Key, server: NameServer, fence: Fence) -> Outcome:
+async def _send_datagrams(
+    update: SignedUpdate, key: Key, servers: Sequence[NameServer], fence: Fence
+) -> dict[NameServer, Outcome]:
+    asked = {(server.address, server.port): server for server in servers}
+    answers = await ask_all(update.wire, asked, fence)
+
+    # A thousand servers give few different answers, and it takes longer to verify one than to compare it.
+    @cache
+    def judge(answer: bytes) -> Outcome:
+        return _judge(answer, update, key)
+
+    outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE)
+    return outcomes | {server: judge(answers[place]) for place, server in asked.items() if place in answers}
+
+
+async def _send_parts(
+    parts: SignedParts, key: Key, server: NameServer, fence: Fence, limit: asyncio.Semaphore
+) -> Outcome:
     """Each server takes the parts at its own pace; one that fails at a part is left where it is, for repair."""
     outcome = Outcome.UPDATED
-    for number in range(len(parts)):
-        outcome = await _send(await parts.part(number), key, server, fence)
-        if outcome is not Outcome.UPDATED:
-            break
+    async with limit:
+        for number in range(len(parts)):
+            outcome = await _send_stream(await parts.part(number), key, server, fence)
+            if outcome is not Outcome.UPDATED:
+                break
     return outcome
 
 
-async def _send(update: SignedUpdate, key: Key, server: NameServer, fence: Fence) -> Outcome:
-    over_tcp = len(update.wire) > MAX_UDP_BYTES
+async def _send_stream(update: SignedUpdate, key: Key, server: NameServer, fence: Fence) -> Outcome:
     for _attempt in range(ATTEMPTS):
         fence()
         try:
-            answer = await (_ask_tcp if over_tcp else _ask_udp)(update.wire, server)
-            return _outcome(answer, update, key)
+            return _judge(await _ask_tcp(update.wire, server), update, key)
         except TimeoutError:
             continue
-        except (OSError, EOFError, dns.exception.DNSException):
+        except (OSError, EOFError):
             return Outcome.UNREACHABLE
     return Outcome.UNREACHABLE
+
+
+def _judge(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
+    try:
+        return _outcome(answer, update, key)
+    except dns.exception.DNSException:
+        return Outcome.UNREACHABLE
 
 
 def _outcome(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
@@ -121,33 +151,6 @@ def _outcome(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
             return Outcome.DIFFERS
         case _:
             return Outcome.REFUSED
-
-
-class _Answer(asyncio.DatagramProtocol):
-    def __init__(self, message_id: bytes, answer: "asyncio.Future[bytes]") -> None:
-        self._message_id = message_id
-        self._answer = answer
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        if data[:2] == self._message_id and not self._answer.done():
-            self._answer.set_result(data)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self._answer.done():
-            self._answer.set_exception(exc)
-
-
-async def _ask_udp(wire: bytes, server: NameServer) -> bytes:
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[bytes] = loop.create_future()
-    transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Answer(wire[:2], answer), remote_addr=(server.address, server.port)
-    )
-    try:
-        transport.sendto(wire)
-        return await asyncio.wait_for(answer, TIMEOUT_S)
-    finally:
-        transport.close()
 
 
 async def _ask_tcp(wire: bytes, server: NameServer) -> bytes:

@@ -3,7 +3,7 @@
 Pure. Takes racks with their tiers and addresses, gives one answer per subnet and the zone's names.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -48,6 +48,38 @@ class Answer:
         return self.tier is Tier.UNREACHABLE
 
 
+class PrefixIndex:
+    """Finds the networks that hold an address, in one lookup for each prefix length."""
+
+    def __init__(self, networks: Iterable[Network]) -> None:
+        self._tables: dict[tuple[int, int], dict[int, Network]] = {}
+        for network in networks:
+            shift = network.max_prefixlen - network.prefixlen
+            table = self._tables.setdefault((network.version, shift), {})
+            table[int(network.network_address) >> shift] = network
+        # The smallest shift is the longest prefix.
+        self._order = sorted(self._tables)
+
+    def find(self, address: Address) -> Network | None:
+        """The network with the longest prefix that holds it."""
+        number, version = int(address), address.version
+        for place in self._order:
+            if place[0] == version:
+                network = self._tables[place].get(number >> place[1])
+                if network is not None:
+                    return network
+        return None
+
+    def find_all(self, address: Address) -> Iterator[Network]:
+        """All networks that hold it, the longest prefix first."""
+        number = int(address)
+        for version, shift in self._order:
+            if version == address.version:
+                network = self._tables[(version, shift)].get(number >> shift)
+                if network is not None:
+                    yield network
+
+
 def answer_subnets(
     subnets: Sequence[Subnet], racks: Iterable[RackView], cut_off: frozenset[Address] = frozenset()
 ) -> dict[Network, Answer]:
@@ -55,7 +87,7 @@ def answer_subnets(
 
     `cut_off`: addresses of racks that the other racks of the subnet do not hear there (`peers`).
     """
-    index = _Index(s.cidr for s in subnets)
+    index = PrefixIndex(s.cidr for s in subnets)
     members: dict[Network, list[Member]] = {s.cidr: [] for s in subnets}
     for rack in sorted(racks, key=lambda r: r.name):
         for network, addresses in _by_network(rack.addresses, index).items():
@@ -108,29 +140,7 @@ def _chosen_tiers(members: tuple[Member, ...]) -> frozenset[Tier]:
     return frozenset({best})
 
 
-class _Index:
-    """Finds the network with the longest prefix that holds an address, in one lookup for each prefix length."""
-
-    def __init__(self, networks: Iterable[Network]) -> None:
-        self._tables: dict[tuple[int, int], dict[int, Network]] = {}
-        for network in networks:
-            shift = network.max_prefixlen - network.prefixlen
-            table = self._tables.setdefault((network.version, shift), {})
-            table[int(network.network_address) >> shift] = network
-        # The smallest shift is the longest prefix.
-        self._order = sorted(self._tables)
-
-    def find(self, address: Address) -> Network | None:
-        number = int(address)
-        for version, shift in self._order:
-            if version == address.version:
-                network = self._tables[(version, shift)].get(number >> shift)
-                if network is not None:
-                    return network
-        return None
-
-
-def _by_network(addresses: Iterable[Address], index: _Index) -> dict[Network, tuple[Address, ...]]:
+def _by_network(addresses: Iterable[Address], index: PrefixIndex) -> dict[Network, tuple[Address, ...]]:
     found: dict[Network, tuple[Address, ...]] = {}
     for address in addresses:
         network = index.find(address)

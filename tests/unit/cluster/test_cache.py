@@ -154,3 +154,34 @@ def test_pod_is_kept_as_the_few_fields_that_count() -> None:
     metadata = {"namespace": NS, "name": "demo-rack-x", "uid": "uid-demo-rack-x", "labels": labels}
     cache.upsert(POD, {"metadata": metadata, "status": {"startTime": "now"}})
     assert cache.pods(NS) == [replace(gen.pod("demo-rack-x"), node="", address="", ready=False)]
+
+
+def test_derived_things_are_computed_anew_only_after_a_change_of_what_they_are_made_of() -> None:
+    cache = Cache()
+    computed: list[int] = []
+
+    def count() -> int:
+        computed.append(len(cache.subnets(NS)))
+        return computed[-1]
+
+    def derive() -> int:
+        return cache.derive("how many", (SUBNET, RACK), count)
+
+    assert (derive(), derive(), len(computed)) == (0, 0, 1)
+    cache.upsert(SUBNET, subnet("a"))
+    assert (derive(), derive(), len(computed)) == (1, 1, 2)
+    cache.upsert(SUBNET, subnet("a", addresses=["10.10.0.2"]))
+    cache.upsert(NODE, {"metadata": {"name": "rack1"}})
+    assert (derive(), len(computed)) == (1, 2)
+    cache.remove(SUBNET, (NS, "a"))
+    assert (derive(), len(computed)) == (0, 3)
+
+
+def test_lists_follow_the_newest_spec() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, subnet("a"))
+    assert [str(s.cidr) for s in cache.subnets(NS)] == ["10.10.0.0/24"]
+    cache.upsert(SUBNET, subnet("a", "10.20.0.0/24"))
+    assert [str(s.cidr) for s in cache.subnets(NS)] == ["10.20.0.0/24"]
+    list(cache.sweep(SUBNET, NS, [], cache.mark()))
+    assert cache.subnets(NS) == []

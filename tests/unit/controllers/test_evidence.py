@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rackrelay.controllers.evidence import EvidenceBook, counts
+from rackrelay.controllers.evidence import EvidenceBook, Sighting, counts
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import Heard, RackBeat, RackInterface
 from tests import gen
@@ -35,9 +35,9 @@ def test_server_is_tracked_until_it_is_gone() -> None:
 def test_moved_server_keeps_what_was_seen_and_old_answers_no_longer_count() -> None:
     found = book()
     (sighting,) = found.track([RACK1])
-    sighting.waiting, sighting.misses = True, 1
+    sighting.asked_at, sighting.misses = 0.5, 1
     found.track([MOVED])
-    assert (sighting.server, sighting.waiting) == (MOVED, False)
+    assert (sighting.server, sighting.asked_at) == (MOVED, None)
     found.answered(RACK1, 7, 1.0)
     assert found.serial(MOVED) is None
     found.answered(MOVED, 7, 1.0)
@@ -144,3 +144,71 @@ def test_region_that_hangs_can_tell_for_as_long_as_its_racks_may_be_silent() -> 
         found.hear(replica, Heard(1, "e1", False), 10.0)
         assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s - 0.1) is True
         assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s + 0.1) is None
+
+
+def heard(*racks: str, full: bool = False, **status: Any) -> Heard:
+    return Heard(
+        2, "first life", full, {rack: RackBeat(True, 1, gen.status("10.10.0.2/24", **status)) for rack in racks}
+    )
+
+
+REGION, TWIN = gen.server("region-0", "192.0.2.100", 5242), gen.server("region-1", "192.0.2.101", 5242)
+SICK = {"failing": {"squid": "no answer"}}
+
+
+def test_region_brings_a_racks_news_at_once() -> None:
+    """Polls of a thousand agents are seconds apart."""
+    found = book()
+    sighting, _ = found.track([RACK1, REGION])
+    sighting.status, sighting.status_at = gen.status("10.10.0.2/24"), 99.5
+    assert not found.hear(REGION, heard("rack1"), 100.0)
+    assert found.hear(REGION, heard("rack1", **SICK), 100.1)
+    assert sighting.status == gen.status("10.10.0.2/24", **SICK)
+    assert sighting.status_at == 100.1
+
+
+def test_region_that_tells_an_older_status_again_is_not_believed() -> None:
+    found = book()
+    sighting, *_ = found.track([RACK1, REGION, TWIN])
+    found.hear(REGION, heard("rack1"), 100.0)
+    found.hear(TWIN, heard("rack1"), 100.0)
+    found.hear(REGION, heard("rack1", **SICK), 100.1)
+    assert not found.hear(TWIN, heard("rack1"), 100.2)
+    assert sighting.status == gen.status("10.10.0.2/24", **SICK)
+
+
+def test_region_vouches_for_the_racks_that_it_hears_and_no_others() -> None:
+    found = book()
+    sighting, silent, _ = found.track([RACK1, gen.server("rack2", "192.0.2.2"), REGION])
+    found.hear(REGION, heard("rack1", "rack2"), 100.0)
+    silence = Heard(3, "first life", False, {"rack2": RackBeat(False, 1, gen.status("10.10.0.2/24"))})
+    found.hear(REGION, silence, 103.0)
+    assert (sighting.is_vouched_for(103.0), silent.is_vouched_for(103.0)) == (True, False)
+    assert (sighting.status_at, silent.status_at) == (103.0, 100.0)
+    assert not sighting.is_vouched_for(110.0)
+
+
+@pytest.mark.parametrize(
+    ("misses", "heard_by_region", "expected"),
+    [
+        pytest.param(2, None, False, id="it may still answer"),
+        pytest.param(3, None, False, id="it is silent, and no region has had the time to tell"),
+        pytest.param(3, True, True, id="it is silent, and a region hears it"),
+        pytest.param(3, False, True, id="it is silent to everybody"),
+        pytest.param(3 + 16, None, True, id="no region will tell"),
+    ],
+)
+def test_regions_are_waited_for_before_a_silent_server_counts_as_asked(
+    misses: int, heard_by_region: bool | None, expected: bool
+) -> None:
+    assert Sighting(RACK1, misses=misses).is_asked(heard_by_region) is expected
+
+
+def test_only_who_had_the_time_to_answer_has_missed_it() -> None:
+    found = book()
+    old, young, answered = found.track([RACK1, gen.server("rack2"), gen.server("rack3")])
+    old.asked_at, young.asked_at, answered.asked_at = 100.0, 100.2, 100.0
+    found.answered(answered.server, 1, 100.1)
+    for sighting in (old, young, answered):
+        sighting.count_miss(asked_until=100.1)
+    assert (old.misses, young.misses, answered.misses) == (1, 0, 0)

@@ -1,11 +1,17 @@
 """Probes: what counts as a miss, and what a changed judgement sets going."""
 
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers.context import ZoneState
-from rackrelay.controllers.observe import _enqueue_changes, _note_lag, _probe
+from rackrelay.controllers.observe import BATCH, ask, count_misses, enqueue_changes, note_lag, probe_forever
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.probe.dns import Prober, Question
@@ -13,16 +19,22 @@ from tests import gen
 from tests.unit.controllers.site import Site
 
 DEMO = (gen.NAMESPACE, "demo")
+TURN, LATE = {DEMO: True}, {DEMO: False}
 
 
 class Asked(Prober):
-    """Notes who is asked."""
+    """Notes who is asked. `waiting`: what the socket holds, for `drain` to take in."""
 
     def __init__(self) -> None:
         self.questions: list[Question] = []
+        self.waiting: list[Callable[[], None]] = []
 
     def ask(self, question: Question) -> None:
         self.questions.append(question)
+
+    def drain(self) -> None:
+        while self.waiting:
+            self.waiting.pop()()
 
 
 @pytest.fixture
@@ -30,11 +42,16 @@ def laid_out(site: Site) -> Site:
     """A region without pods and one rack."""
     site.put(REGION, gen.body("RegionController", "demo", {"domain": "racks.example.com"}))
     site.put(RACK, gen.body("RackController", "demo", {"pods": {"nodeSelector": gen.RACK_NODES}}))
-    site.put(NODE, {"metadata": {"name": "rack1", "labels": gen.RACK_NODES}})
-    labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
-    metadata = {"namespace": gen.NAMESPACE, "name": "x", "uid": "x", "labels": labels}
-    site.put(POD, {"metadata": metadata, "spec": {"nodeName": "rack1"}, "status": {"podIP": "192.0.2.1"}})
+    add_rack(site, 1)
     return site
+
+
+def add_rack(site: Site, number: int) -> None:
+    name = f"rack{number}"
+    site.put(NODE, {"metadata": {"name": name, "labels": gen.RACK_NODES}})
+    labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
+    metadata = {"namespace": gen.NAMESPACE, "name": f"x{number}", "uid": name, "labels": labels}
+    site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": f"192.0.2.{number}"}})
 
 
 def region(site: Site) -> RegionController:
@@ -59,89 +76,146 @@ def misses(site: Site) -> int:
     return sighting.misses
 
 
-def test_rack_is_asked_for_the_soa_of_its_regions_domain(laid_out: Site) -> None:
+async def ask_before(site: Site) -> None:
+    """A question that is old enough to be missed when the next round begins."""
+    await ask(site, Asked(), TURN)
+    sighting = site.book.find(gen.NAMESPACE, "rack1")
+    assert sighting is not None
+    assert sighting.asked_at is not None
+    sighting.asked_at -= sighting.detection.interval_s
+
+
+async def test_rack_is_asked_for_the_soa_of_its_regions_domain(laid_out: Site) -> None:
     prober = Asked()
-    _probe(laid_out, prober, {DEMO: True})
+    await ask(laid_out, prober, TURN)
     assert prober.questions == [Question(NameServer(gen.NAMESPACE, "rack1", "192.0.2.1", 53), "racks.example.com")]
 
 
-def test_probe_without_an_answer_is_a_miss_at_the_next_one(laid_out: Site) -> None:
+async def test_everybody_is_asked_in_each_round_however_many_there_are(laid_out: Site) -> None:
+    count = 2 * BATCH + 1
+    for number in range(2, count + 1):
+        add_rack(laid_out, number)
     prober = Asked()
-    for expected in (0, 1, 2):
-        _probe(laid_out, prober, {DEMO: True})
+    await ask(laid_out, prober, TURN)
+    assert len({question.server for question in prober.questions}) == count
+
+
+async def test_probe_without_an_answer_is_a_miss_at_the_next_one(laid_out: Site) -> None:
+    prober = Asked()
+    for expected in (1, 2):
+        await ask_before(laid_out)
+        count_misses(laid_out, prober, TURN)
         assert misses(laid_out) == expected
     answer(laid_out)
-    _probe(laid_out, prober, {DEMO: True})
+    count_misses(laid_out, prober, TURN)
     assert misses(laid_out) == 0
 
 
-def test_rack_of_a_region_whose_turn_it_is_not_is_neither_asked_nor_blamed(laid_out: Site) -> None:
+async def test_answer_that_waits_in_the_socket_is_no_miss(laid_out: Site) -> None:
     prober = Asked()
-    _probe(laid_out, prober, {DEMO: True})
-    _probe(laid_out, prober, {})
-    assert (len(prober.questions), misses(laid_out)) == (1, 0)
+    await ask_before(laid_out)
+    prober.waiting.append(lambda: answer(laid_out))
+    count_misses(laid_out, prober, TURN)
+    assert misses(laid_out) == 0
 
 
-def test_region_says_how_many_misses_count(laid_out: Site) -> None:
+async def test_question_that_was_asked_a_moment_ago_is_no_miss(laid_out: Site) -> None:
+    await ask(laid_out, Asked(), TURN)
+    count_misses(laid_out, Asked(), TURN)
+    assert misses(laid_out) == 0
+
+
+async def test_rack_of_a_region_whose_turn_it_is_not_is_neither_asked_nor_blamed(laid_out: Site) -> None:
+    await ask_before(laid_out)
+    prober = Asked()
+    count_misses(laid_out, prober, {})
+    await ask(laid_out, prober, {})
+    assert (len(prober.questions), misses(laid_out)) == (0, 0)
+
+
+async def test_region_says_how_many_misses_count(laid_out: Site) -> None:
     spec = {"domain": "racks.example.com", "failureDetection": {"intervalMilliseconds": 500, "misses": 5}}
     laid_out.put(REGION, gen.body("RegionController", "demo", spec))
-    prober = Asked()
-    _probe(laid_out, prober, {DEMO: True})
+    await ask_before(laid_out)
     answer(laid_out)
+    sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
+    assert sighting is not None
     reasons = []
     for _ in range(6):
-        _probe(laid_out, prober, {DEMO: True})
-        reasons.append(_enqueue_changes(laid_out, {}, repair=False)[DEMO]["rack1"].reason)
+        count_misses(laid_out, Asked(), TURN)
+        enqueue_changes(laid_out, repair=False)
+        assert sighting.judgement is not None
+        reasons.append(sighting.judgement.reason)
+        await ask_before(laid_out)
     assert reasons == [*[""] * 5, "NoAnswer"]
 
 
-def test_operator_that_was_late_blames_nobody(laid_out: Site) -> None:
-    prober = Asked()
+async def test_operator_that_was_late_blames_nobody(laid_out: Site) -> None:
     for _ in range(5):
-        _probe(laid_out, prober, {DEMO: False})
+        await ask_before(laid_out)
+        count_misses(laid_out, Asked(), LATE)
     assert misses(laid_out) == 0
 
 
-def test_changed_judgement_has_the_zone_decided_anew(laid_out: Site) -> None:
-    prober = Asked()
-    _probe(laid_out, prober, {DEMO: True})
+async def test_operator_that_sleeps_blames_nobody_and_says_so(laid_out: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Probes go out, nobody answers, and the loop is blocked for longer than three misses take."""
+    spec = {"failureDetection": {"intervalMilliseconds": 100, "misses": 3}}
+    laid_out.put(REGION, gen.body("RegionController", "demo", spec))
+    caplog.set_level(logging.WARNING)
+    probing = asyncio.create_task(probe_forever(laid_out))
+    for _ in range(8):
+        await asyncio.sleep(0.01)
+        time.sleep(0.2)  # noqa: ASYNC251 - a blocked loop is what this is about
+    assert misses(laid_out) <= 1
+    assert "was busy" in caplog.text
+    probing.cancel()
+    with suppress(asyncio.CancelledError):
+        await probing
+
+
+async def test_changed_judgement_has_the_zone_decided_anew(laid_out: Site) -> None:
+    await ask_before(laid_out)
     answer(laid_out)
-    healthy = _enqueue_changes(laid_out, {}, repair=False)
+    enqueue_changes(laid_out, repair=False)
     assert laid_out.waiting() == {"zone demo", "rack demo"}
-    assert _enqueue_changes(laid_out, healthy, repair=False) == healthy
+    enqueue_changes(laid_out, repair=False)
     assert laid_out.waiting() == set()
-    for _ in range(4):
-        _probe(laid_out, prober, {DEMO: True})
-    dead = _enqueue_changes(laid_out, healthy, repair=False)
-    assert dead[(gen.NAMESPACE, "demo")]["rack1"].reason == "NoAnswer"
+    for _ in range(3):
+        await ask_before(laid_out)
+        count_misses(laid_out, Asked(), TURN)
+    enqueue_changes(laid_out, repair=False)
+    sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
+    assert sighting is not None
+    assert sighting.judgement is not None
+    assert sighting.judgement.reason == "NoAnswer"
     assert laid_out.waiting() == {"zone demo", "rack demo"}
 
 
-def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
-    _probe(laid_out, Asked(), {DEMO: True})
+async def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
+    await ask_before(laid_out)
     answer(laid_out, serial=1)
-    before = _enqueue_changes(laid_out, {}, repair=False)
+    enqueue_changes(laid_out, repair=False)
     laid_out.waiting()
     laid_out.zones[(gen.NAMESPACE, "demo")] = ZoneState(gen.zone(2), {}, {})
-    _enqueue_changes(laid_out, before, repair=False)
+    enqueue_changes(laid_out, repair=False)
     assert laid_out.waiting() == set()
-    _enqueue_changes(laid_out, before, repair=True)
+    enqueue_changes(laid_out, repair=True)
     assert "zone demo" in laid_out.waiting()
     answer(laid_out, serial=2)
-    assert not _note_lag(laid_out, region(laid_out))
+    assert not note_lag(laid_out, region(laid_out))
     sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
     assert sighting.behind_since is None
 
 
-def test_lag_counts_from_its_beginning(laid_out: Site) -> None:
-    _probe(laid_out, Asked(), {DEMO: True})
+async def test_lag_counts_from_its_beginning(laid_out: Site) -> None:
+    await ask_before(laid_out)
     answer(laid_out, serial=1)
     laid_out.zones[(gen.NAMESPACE, "demo")] = ZoneState(gen.zone(2), {}, {})
-    assert _note_lag(laid_out, region(laid_out))
+    assert note_lag(laid_out, region(laid_out))
     sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
     since = sighting.behind_since
     assert since is not None
-    assert _note_lag(laid_out, region(laid_out))
+    assert note_lag(laid_out, region(laid_out))
     assert sighting.behind_since == since

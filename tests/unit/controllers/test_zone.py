@@ -1,21 +1,24 @@
 """One region's zone: which version is right, when it may be decided, and how it gets to the servers."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers import keep, repairs
 from rackrelay.controllers import zone as zone_module
-from rackrelay.controllers.context import RegionKeys
+from rackrelay.controllers.context import PARALLEL_REPAIRS, RegionKeys
 from rackrelay.controllers.verify import Rota, verify_next
 from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
 from rackrelay.errors import Conflict, NotLeading, NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
-from rackrelay.zone import kept
+from rackrelay.zone import kept, publish
 from rackrelay.zone.kept import read_zone
 from rackrelay.zone.parts import split_change
 from rackrelay.zone.plan import Zone, plan_change
@@ -97,10 +100,10 @@ class Lab(ExitStack):
         sighting.status_at = self.site.now()
 
     def lose(self, number: int) -> None:
-        """The rack's DNS does not answer."""
+        """The rack's DNS has not answered for long."""
         sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
         assert sighting is not None
-        sighting.misses = sighting.detection.misses
+        sighting.misses = 100
 
     async def reconcile(self) -> None:
         await reconcile_zone(self.site, self.region)
@@ -214,7 +217,8 @@ async def test_nothing_is_decided_before_every_server_was_asked(lab: Lab) -> Non
     ("seen", "expected"),
     [
         pytest.param({}, False, id="not yet asked"),
-        pytest.param({"misses": 3}, True, id="its DNS is dead"),
+        pytest.param({"misses": 3}, False, id="its DNS is silent: regions may hear it"),
+        pytest.param({"misses": 20}, True, id="its DNS is dead"),
         pytest.param({"misses": 2}, False, id="its DNS may be dead"),
         pytest.param({"answered_at": 1.0, "status": gen.status()}, True, id="both have answered"),
         pytest.param({"status": gen.status()}, False, id="the agent was faster than DNS"),
@@ -530,3 +534,70 @@ async def test_subnet_that_comes_while_servers_are_updated_does_no_harm(
     assert "subnet more" in lab.site.waiting()
     await lab.reconcile()
     assert "subnet late" in lab.site.waiting()
+
+
+async def test_server_that_hangs_in_its_repair_holds_up_no_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes = [lab.add_rack(2), lab.add_rack(3)]
+    lab.see(2, 0)
+    lab.see(3, 0)
+    await lab.reconcile()
+    released = asyncio.Event()
+
+    async def hang(*arguments: Any) -> Outcome:
+        await released.wait()
+        return Outcome.DRIFTED
+
+    monkeypatch.setattr(publish, "repair", hang)
+    monkeypatch.setattr(repairs, "PATIENCE_S", 0.05)
+    lab.add_rack(4)
+    lab.see(4, 7)
+    await lab.reconcile()
+    assert outcome(lab, 4) is Outcome.DIFFERS
+    assert fakes[0].zone == fakes[1].zone == lab.kept
+    lab.lose(3)
+    await lab.reconcile()
+    assert fakes[0].zone.rrsets == zone_of(1, 2, 4).rrsets
+    # One repair at a time for each server, and what it says in the end is heard.
+    assert len(lab.site.repairs) == 1
+    lab.site.waiting()
+    (repair,) = lab.site.repairs.values()
+    lab.site.zones[REGION_.meta.key] = replace(lab.site.zones[REGION_.meta.key], zone=zone_of(repair.serial, 2, 4))
+    released.set()
+    await asyncio.wait([repair.task])
+    await asyncio.sleep(0)
+    assert outcome(lab, 4) is Outcome.DRIFTED
+    assert lab.site.waiting() == {"zone demo", "region demo"}
+    assert lab.site.repairs == {}
+
+
+async def test_few_repairs_run_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most = 0, 0
+
+    async def count(*arguments: Any) -> Outcome:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        return Outcome.UPDATED
+
+    monkeypatch.setattr(publish, "repair", count)
+    servers = [gen.server(f"rack{number}") for number in range(3 * PARALLEL_REPAIRS)]
+    version = repairs.Version(lab.region, zone_of(5, 2), gen.KEY)
+    outcomes = await repairs.repair_all(lab.site, servers, version)
+    assert set(outcomes.values()) == {Outcome.UPDATED}
+    assert most == PARALLEL_REPAIRS
+
+
+async def test_written_zone_is_not_parsed_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large one takes longer than all the rest of a change."""
+    lab.add_rack(2)
+    lab.see(2, 0)
+    await lab.reconcile()
+    parsed: list[Any] = []
+    monkeypatch.setattr(keep, "read_zone", lambda *arguments: parsed.append(arguments) or zone_of(1))
+    await lab.reconcile()
+    assert parsed == []
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(9, 2)))
+    await lab.reconcile()
+    assert parsed

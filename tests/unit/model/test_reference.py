@@ -3,7 +3,7 @@
 import pytest
 
 from rackrelay.errors import InvalidSpec, NotReady
-from rackrelay.model.reference import belongs_to, duplicates, overlapping, resolve_region
+from rackrelay.model.reference import belongs_to, duplicates, find_overlaps, resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from tests import gen
@@ -61,11 +61,28 @@ def test_name_decides_between_subnets_of_one_second() -> None:
 def test_overlapping_is_nesting_not_equality() -> None:
     outer, inner, equal = gen.subnet("10.10.0.0/16"), gen.subnet("10.10.4.0/24"), gen.subnet("10.10.0.0/16", "again")
     apart, v6 = gen.subnet("10.11.0.0/16"), gen.subnet("::/0")
-    everything = [outer, inner, equal, apart, v6]
-    assert overlapping(outer, everything) == [inner]
-    assert overlapping(inner, everything) == [outer, equal]
-    assert overlapping(apart, everything) == []
-    assert overlapping(v6, everything) == []
+    found = find_overlaps([outer, inner, equal, apart, v6])
+    assert found == {outer.meta.key: [inner], equal.meta.key: [inner], inner.meta.key: [outer, equal]}
+
+
+def test_overlaps_are_found_however_deep_they_lie() -> None:
+    cidrs = [
+        "10.0.0.0/8",
+        "10.10.0.0/16",
+        "10.10.0.0/24",
+        "10.10.1.0/24",
+        "10.11.0.0/16",
+        "10.11.255.0/24",
+        "0.0.0.0/0",
+    ]
+    everything = [gen.subnet(cidr) for cidr in cidrs]
+    expected = {
+        one.meta.key: sorted(
+            (o for o in everything if o.cidr != one.cidr and o.cidr.overlaps(one.cidr)), key=lambda s: s.meta.name
+        )
+        for one in everything
+    }
+    assert find_overlaps(everything) == expected
 
 
 def test_subnet_that_is_being_deleted_holds_its_cidr_no_longer() -> None:

@@ -50,10 +50,9 @@ class Probe:
 
     def __init__(self) -> None:
         self.heard: list[tuple[NameServer, int]] = []
-        self.prober = Prober(lambda server, serial: self.heard.append((server, serial)))
 
     async def __aenter__(self) -> "Probe":
-        await self.prober.start()
+        self.prober = Prober(lambda server, serial: self.heard.append((server, serial)))
         return self
 
     async def __aexit__(self, *_: object) -> None:
