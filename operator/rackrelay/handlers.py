@@ -15,7 +15,7 @@ import kopf
 
 from rackrelay import names
 from rackrelay.cluster.cache import KINDS, object_key
-from rackrelay.cluster.client import SELECTORS, Kind
+from rackrelay.cluster.client import PAGE, SELECTORS, Kind
 from rackrelay.cluster.endpoint import Endpoint
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.routing import route
@@ -40,7 +40,7 @@ def build_registry(context: Context, endpoint: Endpoint, bursts: "asyncio.Queue[
 
 
 def build_settings() -> kopf.OperatorSettings:
-    """kopf's settings: no objects of its own, endless short retries, no half-open connections."""
+    """kopf's settings: nothing written or remembered, endless short retries, no half-open connections."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
@@ -50,8 +50,49 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 305
     settings.watching.reconnect_backoff = 0.1
+    settings.watching.chunk_size = PAGE
+    for kind, selector in SELECTORS.items():
+        settings.watching.label_selectors[_selector(kind)] = selector
+    # Until then each object's worker holds the whole object.
+    settings.queueing.idle_timeout = 0.1
     settings.persistence.finalizer = f"{names.GROUP}/unused"
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
     return settings
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Remembers no last state, and does not copy each object to compare it with one."""
+
+    def build(self, **_: Any) -> Any:
+        """Nothing of an object matters."""
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing is known."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is written."""
+
+
+class NoProgress(kopf.ProgressStorage):
+    """Keeps no progress of handlers: ours have none."""
+
+    def fetch(self, **_: Any) -> None:
+        """There is none."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is written."""
+
+    def purge(self, **_: Any) -> None:
+        """There is nothing to remove."""
+
+    def touch(self, **_: Any) -> None:
+        """Nothing is written."""
+
+    def clear(self, *, essence: Any) -> Any:
+        """The essence as it is: nothing of ours is in it."""
+        return essence
 
 
 class Backoffs:

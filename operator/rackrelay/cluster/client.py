@@ -21,7 +21,8 @@ Manifest = dict[str, Any]
 Fence = Callable[[], float]
 TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
-PAGE = 500
+# A pod is ten kilobytes of text and ten times that as objects; parsing a page must not hold up probes.
+PAGE = 100
 
 
 def unfenced() -> float:

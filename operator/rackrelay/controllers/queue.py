@@ -1,9 +1,10 @@
 """A keyed work queue: one worker at a time for each key, again if it changed meanwhile, later if it failed."""
 
 import asyncio
+import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from rackrelay.errors import NotLeading, NotReady, RackrelayError
@@ -28,10 +29,11 @@ class Key:
 
 @dataclass
 class Queue:
-    """Dirty keys wait in the order in which they came; `reconcile` is awaited with one key."""
+    """Dirty keys wait in the order in which they came, zones before all others; `reconcile` is awaited with one key."""
 
     reconcile: Callable[[Key], Awaitable[None]]
-    _waiting: asyncio.Queue[Key] = field(default_factory=asyncio.Queue)
+    _waiting: asyncio.PriorityQueue[tuple[bool, int, Key]] = field(default_factory=asyncio.PriorityQueue)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
     _dirty: set[Key] = field(default_factory=set)
     _processing: set[Key] = field(default_factory=set)
     _failures: dict[Key, int] = field(default_factory=dict)
@@ -43,7 +45,7 @@ class Queue:
             return
         self._dirty.add(key)
         if key not in self._processing:
-            self._waiting.put_nowait(key)
+            self._wait(key)
 
     def add_later(self, key: Key, delay_s: float) -> None:
         """Have a key reconciled after a while, or sooner when it is due sooner already: timers do not pile up."""
@@ -59,10 +61,14 @@ class Queue:
         del self._timers[key]
         self.add(key)
 
+    def _wait(self, key: Key) -> None:
+        # A dead rack leaves the zone before hundreds of statuses tell of it.
+        self._waiting.put_nowait((key.what != "zone", next(self._numbers), key))
+
     async def work(self) -> None:
         """Reconcile keys for ever. Several of these may run at once."""
         while True:
-            key = await self._waiting.get()
+            _, _, key = await self._waiting.get()
             self._dirty.discard(key)
             self._processing.add(key)
             try:
@@ -70,7 +76,7 @@ class Queue:
             finally:
                 self._processing.discard(key)
                 if key in self._dirty:
-                    self._waiting.put_nowait(key)
+                    self._wait(key)
 
     async def _attempt(self, key: Key) -> None:
         try:

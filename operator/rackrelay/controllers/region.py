@@ -1,5 +1,6 @@
 """One RegionController: its keys, Services, configuration and pods, and what its status says."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from rackrelay.model.observed import Pod
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.render.inputs import RegionInputs
 from rackrelay.zone.publish import Outcome
+
+# A thousand pods one after the other would keep each worker from everything else for seconds.
+PARALLEL_TOUCHES = 16
 
 
 async def reconcile_region(context: Context, region: RegionController) -> None:
@@ -45,10 +49,15 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
 
 async def refresh_volumes(context: Context, pods: list[Pod], config_hash: str) -> None:
     """Touch each pod once per configuration: the kubelet then refreshes its volumes at once instead of in a minute."""
-    for pod in pods:
-        if pod.config != config_hash and not pod.deleting:
-            annotations = {names.ANNOTATION_CONFIG: config_hash}
+    annotations = {names.ANNOTATION_CONFIG: config_hash}
+    limit = asyncio.Semaphore(PARALLEL_TOUCHES)
+
+    async def touch(pod: Pod) -> None:
+        async with limit:
             await context.client.annotate(POD, pod.namespace, pod.name, annotations)
+
+    outdated = [pod for pod in pods if pod.config != config_hash and not pod.deleting]
+    await asyncio.gather(*map(touch, outdated))
 
 
 def _status_fields(

@@ -67,6 +67,17 @@ async def test_keys_are_reconciled_in_order_and_once() -> None:
     assert reconciler.seen == [A, B]
 
 
+async def test_zones_go_before_everything_else() -> None:
+    reconciler = Reconciler()
+    queue = Queue(reconciler)
+    subnets = [Key("subnet", "machines", str(number)) for number in range(500)]
+    for key in (*subnets, A, Key("rack", "machines", "a"), B):
+        queue.add(key)
+    async with workers(queue, 1):
+        await until(lambda: len(reconciler.seen) == 503)
+    assert reconciler.seen == [A, B, *subnets, Key("rack", "machines", "a")]
+
+
 async def test_key_that_changes_while_it_is_reconciled_is_reconciled_again_by_one_worker() -> None:
     reconciler = Reconciler()
     reconciler.gate.clear()

@@ -1,5 +1,6 @@
 """One RegionController: its keys, its objects, and what its status says."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION
 from rackrelay.controllers.context import ZoneState
-from rackrelay.controllers.region import config_condition, reconcile_region
+from rackrelay.controllers.region import PARALLEL_TOUCHES, config_condition, reconcile_region, refresh_volumes
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
@@ -189,3 +190,20 @@ def test_checkers_words_are_told(site: Site) -> None:
 
 def test_nothing_is_said_of_agents_that_were_not_heard(site: Site) -> None:
     assert config_condition(site, [gen.pod("demo-rack-x")], HASH) is None
+
+
+async def test_pods_are_touched_several_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of them, one after the other, would keep a worker busy for seconds."""
+    running, most = 0, 0
+
+    async def touch(*arguments: Any) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+
+    monkeypatch.setattr(site.client, "annotate", touch)
+    pods = [gen.pod(f"pod{number}", config="old") for number in range(3 * PARALLEL_TOUCHES)]
+    await refresh_volumes(site, pods, "new")
+    assert most == PARALLEL_TOUCHES
