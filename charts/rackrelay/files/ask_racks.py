@@ -6,6 +6,7 @@ import socket
 import ssl
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
@@ -90,11 +91,23 @@ def list_objects(path: str) -> list[Manifest]:
         return items
 
 
+def is_passing(error: urllib.error.URLError) -> bool:
+    """Whether the same request may succeed soon: a definition that was just installed is answered with 429 at first."""
+    return not isinstance(error, urllib.error.HTTPError) or error.code == 429 or error.code >= 500
+
+
 def main(namespaces: list[str]) -> int:
     """0 when every rack in reach answers right, or when there is nothing to ask yet."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        served, questions = read_questions(namespaces)
+        try:
+            served, questions = read_questions(namespaces)
+        except urllib.error.URLError as error:
+            if is_passing(error) and time.monotonic() < deadline:
+                time.sleep(1)
+                continue
+            print(f"the API server did not list Subnets and pods: {error}")
+            return 1
         complaints = {question: ask(question) for question in questions}
         if (questions and not any(complaints.values())) or not served or time.monotonic() > deadline:
             break

@@ -3,7 +3,9 @@
 import importlib.util
 import socket
 import threading
-from collections.abc import Iterator
+import urllib.error
+from collections.abc import Callable, Iterator
+from email.message import Message
 from typing import Any
 
 import dns.flags
@@ -122,3 +124,29 @@ def test_verdict(
     monkeypatch.setattr(ask_racks, "ask", lambda question: complaint)
     assert ask_racks.main(["machines"]) == code
     assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_an_api_server_that_asks_for_patience_gets_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    answers = iter([refuse(code), lambda: (0, [])])
+    monkeypatch.setattr(ask_racks.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(ask_racks, "read_questions", lambda namespaces: next(answers)())
+    assert ask_racks.main(["machines"]) == 0
+    assert "nothing to ask" in capsys.readouterr().out
+
+
+def test_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(ask_racks, "read_questions", lambda namespaces: refuse(403)())
+    assert ask_racks.main(["machines"]) == 1
+    assert "403" in capsys.readouterr().out
+
+
+def refuse(code: int) -> Callable[[], Any]:
+    """What listing does when the API server answers with that code."""
+
+    def refused() -> Any:
+        raise urllib.error.HTTPError("https://api", code, "no", Message(), None)
+
+    return refused
