@@ -68,6 +68,14 @@ class ControlPlane:
         """The API server is gone at once, as by a crash."""
         self.server.stop(signal.SIGKILL)
 
+    def complaints(self, lines: int = 8) -> list[str]:
+        """Whether each part runs, and what it said last."""
+        said = []
+        for daemon in self.daemons:
+            last = daemon.log.read_text(errors="replace").splitlines()[-lines:] if daemon.log.exists() else []
+            said += [f"{daemon.name} {'runs' if daemon.pid else 'has died'}:", *last]
+        return said
+
     def stop(self) -> None:
         """Nothing of it runs."""
         for daemon in reversed(self.daemons):

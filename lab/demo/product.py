@@ -15,6 +15,8 @@ RACKS_A = ("10.10.0.2", "10.10.0.3")
 RACKS_A6 = ("fd00:10::2", "fd00:10::3")
 RACKS_B = ("10.20.0.3", "10.20.0.4")
 
+MAX_EVENTS = 25
+
 _VALUES = {
     "image.registry": "localhost",
     "image.operator.tag": "dev",
@@ -53,8 +55,14 @@ def wait_ready(report: Report, patience_s: float = 180) -> None:
     try:
         report.wait("region, racks and subnets are Ready", ready, patience_s)
     except DemoError as error:
-        state = lab.kubectl("get", "region,rack,snet,pods", "-n", NAMESPACE, "-o", "wide")
-        raise DemoError(f"{error}\n{state}") from error
+        raise DemoError(f"{error}\n{describe_state(lab)}") from error
+
+
+def describe_state(lab: Lab) -> str:
+    """What a person would look at first when something does not come about."""
+    state = lab.kubectl("get", "nodes,region,rack,snet,pods", "-n", NAMESPACE, "-o", "wide")
+    events = lab.kubectl("get", "events", "-n", NAMESPACE, "--sort-by=.lastTimestamp").splitlines()[-MAX_EVENTS:]
+    return "\n".join([state, *events, *lab.control_plane.complaints()])
 
 
 def region_pods(lab: Lab) -> list[str]:

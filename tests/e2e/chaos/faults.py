@@ -1,15 +1,15 @@
 """The faults: what is done to the lab, for how long, and how it is undone."""
 
-import json
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lab.binaries import find_binary
 from lab.cluster import Lab
 from lab.demo.product import NAMESPACE, OPERATOR_NAMESPACE
-from tests.e2e.chaos.judge import Fault
+from tests.e2e.chaos.judge import RECOVERY_S, Fault
 
 RACKS = ("rack1", "rack2", "rack3", "rack4")
 DAEMONS = ("named", "nginx", "squid", "rsyslogd", "agent")
@@ -29,12 +29,16 @@ class Action:
         """The Fault, once it is undone."""
         began = time.monotonic()
         self.do()
+        done = time.monotonic()
         try:
             time.sleep(lasts_s)
         finally:
-            ended = time.monotonic()
+            ending = time.monotonic()
             self.undo()
-        return Fault(self.what, self.rack, began, max(ended, time.monotonic() if self.deadly else ended), self.deadly)
+        # A rack that comes back to life is dead no more before `undo` returns; what else is undone lasts until then.
+        return Fault(
+            self.what, self.rack, began, ending if self.deadly else time.monotonic(), done if self.deadly else None
+        )
 
 
 def choose_action(lab: Lab, chance: random.Random) -> Action:
@@ -47,19 +51,38 @@ def choose_action(lab: Lab, chance: random.Random) -> Action:
         ),
         lambda: Action("cut node cable", rack, lambda: lab.cut(rack, "fab0"), lambda: lab.heal(rack)),
         lambda: Action("packet loss", rack, lambda: lab.loss(rack, "fab0", 10), lambda: lab.heal(rack)),
-        lambda: Action("API outage", None, lab.stop_api, lab.start_api),
-        lambda: Action("killed operator", None, lambda: kill_operators(lab), _nothing),
+        lambda: Action("API outage", None, lab.stop_api, lambda: (lab.start_api(), wait_led(lab))),
+        lambda: Action("killed leader", None, lambda: kill_leader(lab), lambda: wait_led(lab)),
         lambda: _killed_daemon(lab, rack, chance.choice(DAEMONS)),
     ]
     return chance.choice(makers)()
 
 
-def kill_operators(lab: Lab) -> None:
-    """SIGKILL to every operator."""
-    pods = lab.kubectl_json("get", "pods", "-n", OPERATOR_NAMESPACE, "-l", "app.kubernetes.io/name=rackrelay")["items"]
-    for pod in pods:
-        for status in pod["status"].get("containerStatuses", []):
-            _kill(lab, pod["spec"]["nodeName"], status)
+def kill_leader(lab: Lab) -> None:
+    """SIGKILL to the operator that leads; the other one takes over."""
+    leader = str(_read_lease(lab).get("holderIdentity", "")).rpartition("_")[0]
+    pod = lab.kubectl_json("get", "pod", leader, "-n", OPERATOR_NAMESPACE)
+    for status in pod["status"].get("containerStatuses", []):
+        _kill(lab, pod["spec"]["nodeName"], status)
+
+
+def wait_led(lab: Lab) -> None:
+    """Returns when an operator has renewed the Lease since now.
+
+    Raises:
+        TimeoutError: nobody leads.
+    """
+    before = _read_lease(lab).get("renewTime")
+    deadline = time.monotonic() + RECOVERY_S
+    while _read_lease(lab).get("renewTime") == before:
+        if time.monotonic() > deadline:
+            raise TimeoutError("no operator leads")
+        time.sleep(0.2)
+
+
+def _read_lease(lab: Lab) -> dict[str, Any]:
+    lease: dict[str, Any] = lab.kubectl_json("get", "lease", "rackrelay", "-n", OPERATOR_NAMESPACE)["spec"]
+    return lease
 
 
 def _killed_daemon(lab: Lab, rack: str, daemon: str) -> Action:
@@ -88,4 +111,4 @@ def _nothing() -> None:
 def describe(fault: Fault, start: float) -> str:
     """One line for a person."""
     where = f" at {fault.rack}" if fault.rack else ""
-    return json.dumps(f"{fault.began - start:6.1f} s to {fault.ended - start:6.1f} s: {fault.what}{where}")
+    return f"{fault.began - start:6.1f} s to {fault.ended - start:6.1f} s: {fault.what}{where}"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 # Evidence of a fault's end takes this long to become a zone that everybody serves: a rack's hold, a pod's start.
 SETTLE_S = 15.0
+# A node boots and its pods start; the kubelet waits up to five minutes before it starts a container once more.
+RECOVERY_S = 330.0
 # A single lost packet on a busy host is not an outage.
 UNANSWERED_IN_A_ROW = 3
 
@@ -21,20 +23,28 @@ class Seen:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that was done. `rack` is None for the control plane's.
+    """One thing that was done. `rack` is None for the control plane's; `ended` is when it was undone.
 
-    `deadly`: machines cannot reach the rack while it lasts. `hides`: answers of the rack may be old or missing.
+    `dead_since`: from when on machines could not reach the rack, until it ended; None when they could.
     """
 
     what: str
     rack: str | None
     began: float
     ended: float
-    deadly: bool = False
+    dead_since: float | None = None
 
     def disturbs(self, begin: float, end: float) -> bool:
         """Whether it had an effect in a time, its aftermath included."""
         return self.began <= end and begin <= self.ended + SETTLE_S
+
+    def excuse(self, answered: Sequence[float]) -> tuple[float, float]:
+        """From when to when its rack need not answer; `answered`: when it did answer queries.
+
+        A rack is back with its first answer to a query that was sent after the end, and has to come back.
+        """
+        back = min((sent for sent in answered if sent > self.ended), default=self.ended + RECOVERY_S)
+        return self.began, min(back, self.ended + RECOVERY_S)
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,17 @@ class Subnet:
 
 def find_unanswered(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Fault]) -> Iterator[str]:
     """Queries to racks that nothing was wrong with, unanswered several times in a row."""
+    by_server: dict[str, list[Seen]] = {}
+    for query in sorted(seen, key=lambda q: q.sent):
+        by_server.setdefault(query.server, []).append(query)
     for rack, address in subnet.racks.items():
+        queries = by_server.get(address, [])
+        answered = [q.sent for q in queries if q.answered is not None]
+        excuses = [fault.excuse(answered) for fault in faults if fault.rack == rack]
         row = 0
-        for query in sorted((q for q in seen if q.server == address), key=lambda q: q.sent):
-            quiet = not any(f.rack == rack and f.disturbs(query.sent, query.sent + 1) for f in faults)
-            row = row + 1 if query.answered is None and quiet else 0
+        for query in queries:
+            excused = any(begin - 1 <= query.sent <= end for begin, end in excuses)
+            row = row + 1 if query.answered is None and not excused else 0
             if row == UNANSWERED_IN_A_ROW:
                 yield f"{rack} did not answer {row} queries in a row until {query.sent:.1f}"
 
@@ -60,12 +76,14 @@ def find_dead_served(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Faul
 
     Only racks that nothing kept from hearing the news count, and only while operator and API server were there.
     """
-    for death in (f for f in faults if f.deadly and f.rack in subnet.racks):
-        dead = subnet.racks[str(death.rack)]
+    for death in faults:
+        if death.dead_since is None or death.rack not in subnet.racks:
+            continue
+        dead = subnet.racks[death.rack]
         late = [
             q
             for q in seen
-            if q.answered is not None and dead in q.addresses and death.began + bound_s < q.answered < death.ended
+            if q.answered is not None and dead in q.addresses and death.dead_since + bound_s < q.answered < death.ended
         ]
         for query in late:
             teller = next((r for r, address in subnet.racks.items() if address == query.server), None)
@@ -74,5 +92,5 @@ def find_dead_served(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Faul
                 continue
             well = set(subnet.racks) - {death.rack} - {f.rack for f in others}
             if well:
-                yield f"{teller} served {dead} {query.sent - death.began:.1f} s after {death.what} of {death.rack}"
+                yield f"{teller} served {dead} {query.sent - death.dead_since:.1f} s after {death.what} of {death.rack}"
                 break

@@ -1,9 +1,9 @@
 """The chaos test's judge: what it lets pass and what it does not."""
 
-from tests.e2e.chaos.judge import SETTLE_S, Fault, Seen, Subnet, find_dead_served, find_unanswered
+from tests.e2e.chaos.judge import RECOVERY_S, Fault, Seen, Subnet, find_dead_served, find_unanswered
 
 NET = Subnet({"r1": "10.0.0.1", "r2": "10.0.0.2", "r3": "10.0.0.3"})
-CUT = Fault("power cut", "r1", 100.0, 120.0, deadly=True)
+CUT = Fault("power cut", "r1", 99.8, 120.0, dead_since=100.0)
 
 
 def silent(server: str, *times: float) -> list[Seen]:
@@ -21,12 +21,17 @@ def test_rack_without_a_fault_must_answer() -> None:
 
 
 def test_rack_with_a_fault_need_not() -> None:
-    seen = silent("10.0.0.1", 101.0, 101.1, 101.2, 120 + SETTLE_S - 1)
-    assert not list(find_unanswered(seen, NET, [CUT]))
+    seen = silent("10.0.0.1", 101.0, 101.1, 101.2, 121.0, 121.1, 121.2)
+    assert not list(find_unanswered([*seen, served("10.0.0.1", 122.0)], NET, [CUT]))
 
 
-def test_rack_must_answer_again_after_its_fault() -> None:
-    late = 121 + SETTLE_S
+def test_rack_that_came_back_must_answer() -> None:
+    seen = [served("10.0.0.1", 122.0), *silent("10.0.0.1", 122.1, 122.2, 122.3)]
+    assert len(list(find_unanswered(seen, NET, [CUT]))) == 1
+
+
+def test_rack_must_come_back() -> None:
+    late = 121 + RECOVERY_S
     assert len(list(find_unanswered(silent("10.0.0.1", late, late + 0.1, late + 0.2), NET, [CUT]))) == 1
 
 
