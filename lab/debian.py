@@ -17,6 +17,7 @@ HOST_PACKAGES = (
     "conntrack",
     "debian-archive-keyring",
     "debootstrap",
+    "dnsperf",
     "dpkg-dev",
     "gcc",
     "iproute2",

@@ -7,7 +7,7 @@ from tests.bench import failover, footprint, heartbeats, install, recompute
 from tests.bench.result import Result
 from tests.bench.scale import operator
 from tests.bench.workshop import Workshop
-from tests.bench.zone import visible
+from tests.bench.zone import answers, visible
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ BENCHES = (
     Bench("footprint", "lab", "memory of operator and agents, processor time of an idle operator", footprint.run),
     Bench("install", "lab", "helm install to the first machine served", install.run),
     Bench("visible", "data-plane image", "a change of the zone at 20 and 100 racks, beside BIND and MAAS", visible.run),
+    Bench("answers", "data-plane image", "answers a second of a rack whose zone changes", answers.run),
     Bench("recompute", "", "10,000 racks simulated by records: the zone's names computed anew", recompute.run),
     Bench("heartbeats", "", "a region's agent that hears 1,000 fake racks", heartbeats.run),
     Bench("operator", "API server", "the operator at 1,000 fake racks and 500 subnets", operator.run),

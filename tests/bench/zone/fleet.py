@@ -71,6 +71,11 @@ class Fleet:
         found = [seen.answered.get((rack.address, rack.port)) for rack in self.racks]
         return [patience_s if at is None else min(patience_s, at - began) for at in found]
 
+    def publish_next(self) -> None:
+        """The zone's next version is sent to everybody who takes updates; nobody is watched."""
+        old, self.zone = self.zone, _next(self.zone)
+        self._send(old, self.zone, (*self.regions, *(self.racks if self.kind.racks_are_primaries else ())))
+
     @contextmanager
     def black_holed(self, regions: Sequence[int]) -> Iterator[None]:
         """These regions hear nothing meanwhile; afterwards they are brought to the zone's newest version."""

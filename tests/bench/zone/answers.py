@@ -1,0 +1,101 @@
+"""How many questions a second a rack's name server answers while its zone changes, beside MAAS's idle forwarder."""
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from tests.bench.result import Goal, Result, of_runs
+from tests.bench.workshop import Workshop
+from tests.bench.zone.fleet import DOMAIN, LABEL, Fleet, run_fleet
+from tests.bench.zone.stage import Stage
+from tests.bench.zone.visible import kinds
+
+RUNS = 5
+LASTS_S = 5
+CHANGE_EVERY_S = 0.2
+CLIENTS = 10
+# Far below what it can do, so that an answer's time is not that of a queue.
+CALM_RATE = 1000
+
+
+@dataclass(frozen=True)
+class Load:
+    """What dnsperf counted: answers a second, and the slowest answer in seconds."""
+
+    rate: float
+    worst_s: float
+
+
+def run(workshop: Workshop) -> list[Result]:
+    """Answers a second at full load, and the slowest answer at a thousand questions a second."""
+    lasts_s = workshop.scale(LASTS_S, 1)
+    ours, _, theirs = kinds()
+    rates: dict[str, list[float]] = {ours.name: [], theirs.name: []}
+    worst = []
+    folder = workshop.folder("answers")
+    with ExitStack() as stack:
+        stage = stack.enter_context(Stage(workshop.image, folder))
+        changing, idle = (stack.enter_context(run_fleet(kind, stage, 2)) for kind in (ours, theirs))
+        for _ in range(workshop.runs(RUNS)):
+            rates[theirs.name].append(load(idle, folder, lasts_s).rate)
+            with changes(changing):
+                rates[ours.name].append(load(changing, folder, lasts_s).rate)
+                calm = load(changing, folder, lasts_s, CALM_RATE)
+            worst.append(1000 * calm.worst_s)
+    mine, other = rates[ours.name], median(rates[theirs.name])
+    name = f"DNS answers a second of a rack, {1 / CHANGE_EVERY_S:.0f} changes a second, beside an idle forwarder"
+    spread, ratio = (min(mine), max(mine)), median(mine) / other
+    return [
+        Result(name, median(mine), "1/s", len(mine), spread, Goal(ratio=0.9), other, theirs.name, ratio),
+        of_runs(f"worst of {CALM_RATE:,} answers a second meanwhile", worst, "ms", Goal(at_most=10), worst=True),
+    ]
+
+
+@contextmanager
+def changes(fleet: Fleet) -> Iterator[None]:
+    """The zone changes again and again meanwhile."""
+    over = threading.Event()
+
+    def change() -> None:
+        while not over.wait(CHANGE_EVERY_S):
+            fleet.publish_next()
+
+    worker = threading.Thread(target=change)
+    worker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
+
+
+def load(fleet: Fleet, folder: Path, lasts_s: int, rate: int | None = None) -> Load:
+    """What the first rack answers to as many questions as it can take, or to so many a second.
+
+    Raises:
+        RuntimeError: dnsperf failed, or questions of a calm load stayed without an answer.
+    """
+    questions = folder / "questions"
+    questions.write_text(f"{LABEL}.{DOMAIN} A\n")
+    rack = fleet.racks[0]
+    command = ["dnsperf", "-s", rack.address, "-p", str(rack.port), "-d", str(questions)]
+    command += ["-l", str(lasts_s), "-c", str(CLIENTS), "-T", "1", *(["-Q", str(rate)] if rate else [])]
+    done = subprocess.run([*fleet.enter, *command], capture_output=True, text=True, timeout=lasts_s + 30, check=False)
+    if done.returncode:
+        raise RuntimeError(f"dnsperf failed: {done.stderr}")
+    found = Load(_number(done.stdout, "Queries per second:"), _number(done.stdout, r"max"))
+    if rate and _number(done.stdout, "Queries lost:"):
+        raise RuntimeError(f"questions were lost:\n{done.stdout}")
+    return found
+
+
+def _number(text: str, after: str) -> float:
+    found = re.search(rf"{after}\s+([0-9.]+)", text)
+    if found is None:
+        raise RuntimeError(f"dnsperf did not say {after!r}:\n{text}")
+    return float(found[1])
