@@ -45,8 +45,11 @@ class ControlPlane:
 
     @property
     def daemons(self) -> list[Daemon]:
-        manager = apiserver.build_controller_manager(self.at, self.folder, self.pki)
-        return [self.etcd, self.server, manager, self._scheduler()]
+        return [self.etcd, self.server, *self.controllers]
+
+    @property
+    def controllers(self) -> list[Daemon]:
+        return [apiserver.build_controller_manager(self.at, self.folder, self.pki), self._scheduler()]
 
     def start(self) -> None:
         """Every part runs and the API server answers; parts that run are left alone."""
@@ -60,9 +63,17 @@ class ControlPlane:
         self._allow_kube_proxy()
 
     def start_api(self) -> None:
-        """The API server runs and answers."""
+        """The API server runs and answers.
+
+        After an outage the controllers begin anew, as in any cluster where they lose their Leases meanwhile: those that
+        have waited longer and longer for it would be idle for up to a minute more.
+        """
+        was_away = self.server.pid is None
         self.server.start()
         apiserver.wait_ready(self.at, self.pki, [self.etcd, self.server])
+        for controller in self.controllers if was_away else ():
+            controller.stop(signal.SIGKILL)
+            controller.start()
 
     def stop_api(self) -> None:
         """The API server is gone at once, as by a crash."""
