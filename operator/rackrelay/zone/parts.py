@@ -32,7 +32,7 @@ def split_change(change: Change) -> tuple[Change, ...]:
 
 def serials_needed(*contents: Rrsets) -> int:
     """How many serials a new version must be ahead, so that parts can turn any of the contents into any other."""
-    weights = [_weight(key, addresses) for content in contents for key, addresses in content.items()]
+    weights = [rrset_bytes(key, addresses) for content in contents for key, addresses in content.items()]
     return 1 + sum(weights) // (PART_BYTES - max(weights, default=0)) if sum(weights) > PART_BYTES else 1
 
 
@@ -40,7 +40,7 @@ def _cut(rrsets: Mapping[RrsetKey, tuple[str, ...]], limit: int) -> Iterator[Rrs
     piece: Rrsets = {}
     size = 0
     for key, addresses in rrsets.items():
-        weight = _weight(key, addresses)
+        weight = rrset_bytes(key, addresses)
         if piece and size + weight > limit:
             yield piece
             piece, size = {}, 0
@@ -63,7 +63,7 @@ def _after(before: Zone, new: Zone, serial: int, piece: Rrsets) -> Zone:
     return replace(new, serial=serial, rrsets=rrsets)
 
 
-def _weight(key: RrsetKey, addresses: tuple[str, ...]) -> int:
+def rrset_bytes(key: RrsetKey, addresses: tuple[str, ...]) -> int:
     """About so many bytes of an UPDATE: the name once, then a pointer to it in each record."""
     label, kind = key
     return len(label) + _RECORD_BYTES + len(addresses) * (_RECORD_BYTES + _ADDRESS_BYTES.get(kind, 0))

@@ -15,6 +15,7 @@ import dns.rcode
 from rackrelay.errors import Conflict
 from rackrelay.model.observed import NameServer
 from rackrelay.zone.ask import ATTEMPTS, TIMEOUT_S, ask_all
+from rackrelay.zone.exchange import ask_tcp
 from rackrelay.zone.plan import Change, Zone, plan_change
 from rackrelay.zone.transfer import transfer
 from rackrelay.zone.update import Key, SignedParts, SignedUpdate, sign_update
@@ -25,6 +26,7 @@ __all__ = ["Key", "Outcome", "compare", "repair", "send_update", "sign_update", 
 MAX_UDP_BYTES = 1232
 # The first of them has taken a whole large update before the last one gets it.
 PARALLEL_STREAMS = 50
+STREAM_TIMEOUT_S = 5 * TIMEOUT_S
 CANNOT_BE_HAD = (OSError, EOFError, TimeoutError, dns.exception.DNSException)
 
 # Asked right before each UPDATE is sent; raises when another operator leads.
@@ -126,7 +128,7 @@ async def _send_stream(update: SignedUpdate, key: Key, server: NameServer, fence
     for _attempt in range(ATTEMPTS):
         fence()
         try:
-            return _judge(await _ask_tcp(update.wire, server), update, key)
+            return _judge(await ask_tcp(update.wire, server, STREAM_TIMEOUT_S), update, key)
         except TimeoutError:
             continue
         except (OSError, EOFError):
@@ -151,14 +153,3 @@ def _outcome(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
             return Outcome.DIFFERS
         case _:
             return Outcome.REFUSED
-
-
-async def _ask_tcp(wire: bytes, server: NameServer) -> bytes:
-    async with asyncio.timeout(5 * TIMEOUT_S):
-        reader, writer = await asyncio.open_connection(server.address, server.port)
-        try:
-            writer.write(len(wire).to_bytes(2, "big") + wire)
-            length = int.from_bytes(await reader.readexactly(2), "big")
-            return await reader.readexactly(length)
-        finally:
-            writer.close()

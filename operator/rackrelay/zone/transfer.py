@@ -24,6 +24,15 @@ async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
     Raises:
         OSError, EOFError, TimeoutError, dns.exception.DNSException: it cannot be had.
     """
+    return await asyncio.to_thread(zone_of, await fetch_records(server, domain, key), domain)
+
+
+async def fetch_records(server: NameServer, domain: str, key: Key) -> dns.zone.Zone:
+    """All records of a server's zone, with names relative to the domain.
+
+    Raises:
+        OSError, EOFError, TimeoutError, dns.exception.DNSException: they cannot be had.
+    """
     async with asyncio.timeout(TIMEOUT_S):
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(server.address, server.port)
@@ -37,7 +46,7 @@ async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
                 await asyncio.to_thread(receiving.take, wire)
         finally:
             writer.close()
-        return await asyncio.to_thread(zone_of, receiving.zone, domain)
+        return receiving.zone
 
 
 class BadAnswer(dns.exception.FormError):
