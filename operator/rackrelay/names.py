@@ -1,6 +1,6 @@
 """Every name that two parts of rackrelay must agree on: API group, labels, ports, paths, object names."""
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 GROUP = "rackrelay.dev"
 VERSION = "v1alpha1"
@@ -65,6 +65,7 @@ KEY_ZONE_TEXT = "zone"
 KEY_ZONE_PACKED = "zone.gz"
 KEY_TSIG_NAME = "name"
 KEY_TSIG_SECRET = "secret"  # noqa: S105 - the key's name in a Secret, not a secret
+KEY_TSIG_ALGORITHM = "algorithm"
 KEY_TSIG_ACCEPTED = "accepted"
 KEY_TSIG_SIGNING = "signing"
 KEY_AGENT = "key"
@@ -135,6 +136,18 @@ def agent_secret(region: str) -> str:
 def subnet_label(cidr: IPv4Network | IPv6Network) -> str:
     """DNS label of a subnet, as MAAS forms it: 10.10.0.0/24 -> 10-10-0-0--24, 2001:db8::/64 -> 2001-db8----64."""
     return str(cidr).replace("/", "--").replace(".", "-").replace(":", "-")
+
+
+def is_subnet_label(label: str) -> bool:
+    """Whether `subnet_label` gives this label for some network, in either case."""
+    address, _, prefix = label.lower().rpartition("--")
+    for separator in (".", ":"):
+        try:
+            cidr = ip_network(f"{address.replace('-', separator)}/{prefix}")
+        except ValueError:
+            continue
+        return subnet_label(cidr) == label.lower()
+    return False
 
 
 def subnet_dns_name(cidr: IPv4Network | IPv6Network, domain: str) -> str:

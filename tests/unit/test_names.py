@@ -22,6 +22,17 @@ def test_label_of_a_subnet_has_the_form_of_maas(cidr: str, label: str) -> None:
     assert names.subnet_label(network) == label
     assert names.subnet_dns_name(network, "maas-internal") == f"{label}.maas-internal"
     assert len(label) <= 63
+    assert names.is_subnet_label(label)
+    assert names.is_subnet_label(label.upper())
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "@", "printer", "10-10-0-0", "10-10-0-7--24", "10-10-0-0--024", "10-10-0-0--33", "a--b", "--24", "*",
+     "2001-0db8----64", "2001-db8---64", "10-10-0-0--24-x"],
+)  # fmt: skip
+def test_label_that_no_subnet_has(label: str) -> None:
+    assert not names.is_subnet_label(label)
 
 
 def test_objects_of_a_region_and_its_racks_do_not_collide() -> None:

@@ -16,14 +16,17 @@ from rackrelay.zone.plan import Change, Zone
 
 # More records than this are built beside the event loop, which probes need.
 QUICK_RRSETS = 20
+# RFC 8945 section 6, without those that it says not to use.
+ALGORITHMS = ("hmac-sha256", "hmac-sha224", "hmac-sha384", "hmac-sha512")
 
 
 @dataclass(frozen=True)
 class Key:
-    """A TSIG key; `secret` is base64 text."""
+    """A TSIG key; `secret` is base64 text, `algorithm` one of ALGORITHMS. Ours are all HMAC-SHA256."""
 
     name: str
     secret: str
+    algorithm: str = ALGORITHMS[0]
 
     def __repr__(self) -> str:
         return f"Key({self.name!r})"
@@ -31,7 +34,7 @@ class Key:
     @property
     def tsig(self) -> dns.tsig.Key:
         """The key as dnspython wants it."""
-        return dns.tsig.Key(self.name, self.secret, dns.tsig.HMAC_SHA256)
+        return dns.tsig.Key(self.name, self.secret, self.algorithm)
 
 
 @dataclass(frozen=True)
