@@ -75,6 +75,7 @@ def _build_context(settings: Settings, client: Client, agents: aiohttp.ClientSes
         client=client,
         cache=Cache(),
         queue=Queue(dispatch),
+        publishing=Queue(dispatch),
         book=EvidenceBook(),
         agents=agents,
     )

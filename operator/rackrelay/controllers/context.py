@@ -23,6 +23,7 @@ from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.settings import Settings
 from rackrelay.zone.evidence import Evidence, Judgement, judge
+from rackrelay.zone.external import Reading, Trouble
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome
@@ -62,6 +63,19 @@ class ZoneState:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class ExternalSight:
+    """What is seen of a name server that rackrelay does not run. `reading`: what it had when that was right last.
+
+    `read_at`: when all of it was read, a monotonic time. `digest`: that of the zone to which it was brought.
+    """
+
+    trouble: Trouble | None = None
+    reading: Reading | None = None
+    read_at: float = float("-inf")
+    digest: str = ""
+
+
 @dataclass
 class Repair:
     """A repair under way, to the version with a serial. `late`: nobody waits for it any more."""
@@ -73,12 +87,16 @@ class Repair:
 
 @dataclass
 class Context:
-    """One running operator. `kept_zones`: each region's zone ConfigMap with the Zone that was read from it."""
+    """One running operator. `kept_zones`: each region's zone ConfigMap with the Zone that was read from it.
+
+    `publishing` is the queue for name servers of others, which may take their time.
+    """
 
     settings: Settings
     client: Client
     cache: Cache
     queue: Queue
+    publishing: Queue
     book: EvidenceBook
     agents: aiohttp.ClientSession
     keys: dict[RegionKey, RegionKeys] = field(default_factory=dict)
@@ -86,6 +104,7 @@ class Context:
     repairs: dict[NameServer, Repair] = field(default_factory=dict)
     repair_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_REPAIRS))
     kept_zones: dict[RegionKey, tuple[Mapping[str, Any], Zone]] = field(default_factory=dict)
+    external: dict[Key, ExternalSight] = field(default_factory=dict)
     config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
 
     @property

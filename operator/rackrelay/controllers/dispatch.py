@@ -2,6 +2,8 @@
 
 from rackrelay.cluster.client import RACK, REGION, SUBNET
 from rackrelay.controllers.context import Context
+from rackrelay.controllers.external import WHAT as EXTERNAL
+from rackrelay.controllers.external import reconcile_external
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.rack import reconcile_rack
 from rackrelay.controllers.region import reconcile_region
@@ -11,7 +13,7 @@ from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 
-_KINDS = {"region": REGION, "zone": REGION, "rack": RACK, "subnet": SUBNET}
+_KINDS = {"region": REGION, "zone": REGION, EXTERNAL: REGION, "rack": RACK, "subnet": SUBNET}
 
 
 async def reconcile(context: Context, key: Key) -> None:
@@ -22,10 +24,13 @@ async def reconcile(context: Context, key: Key) -> None:
         if key.what == "region":
             context.keys.pop(name, None)
             context.zones.pop(name, None)
+        context.external.pop(key, None)
         return
     match resource.spec:
         case RegionController() as region if key.what == "zone":
             await reconcile_zone(context, region)
+        case RegionController() as region if key.what == EXTERNAL:
+            await reconcile_external(context, region, key)
         case RegionController() as region:
             await reconcile_region(context, region)
         case RackController() as rack:

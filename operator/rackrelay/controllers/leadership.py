@@ -11,6 +11,8 @@ from rackrelay.controllers.verify import verify_forever
 from rackrelay.errors import ClusterError
 
 WORKERS = 4
+# For name servers that rackrelay does not run: each waits for one that may be dead.
+PUBLISHERS = 8
 LEARN_EVERY_S = 1.0
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ async def _serve_term(context: Context, election: Election) -> None:
     for namespace in context.settings.region_namespaces:
         context.enqueue_namespace(namespace)
     tasks = [asyncio.create_task(context.queue.work(), name="worker") for _ in range(WORKERS)]
+    tasks += [asyncio.create_task(context.publishing.work(), name="publisher") for _ in range(PUBLISHERS)]
     tasks.append(asyncio.create_task(election.keep(), name="keep"))
     tasks.append(asyncio.create_task(verify_forever(context), name="verify"))
     try:
@@ -83,6 +86,7 @@ async def _serve_term(context: Context, election: Election) -> None:
         stop_repairs(context)
         # From now on another publishes, and what this operator published says nothing of how current servers are.
         context.zones.clear()
+        context.external.clear()
         context.book.forget_lag()
     for task in done:
         task.result()

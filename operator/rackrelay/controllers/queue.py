@@ -17,14 +17,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """What to reconcile: `what` is region, rack, subnet or zone."""
+    """What to reconcile: `what` is region, rack, subnet, zone or external, the last for one `server` by its address."""
 
     what: str
     namespace: str
     name: str
+    server: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what} {self.namespace}/{self.name}"
+        return f"{self.what} {self.namespace}/{self.name} {self.server}".rstrip()
 
 
 @dataclass

@@ -9,6 +9,7 @@ from rackrelay.cluster.apply import apply_objects, delete_surplus
 from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers.context import Context
+from rackrelay.controllers.external import external_condition, external_keys, is_looked_at, secret_trouble
 from rackrelay.controllers.keys import accepted_keys, ensure_keys
 from rackrelay.controllers.queue import Key
 from rackrelay.desired import desire_region, find_endpoints, rack_networks
@@ -40,7 +41,11 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
     pods = context.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
     await refresh_volumes(context, pods, desired.config_hash)
     context.config_hashes[(REGION, *region.meta.key)] = desired.config_hash
-    if not context.is_decided(region) and context.has_status(REGION, region.meta):
+    for key in external_keys(region):
+        if key not in context.external:
+            context.publishing.add(key)
+    known = context.is_decided(region) and is_looked_at(context, region)
+    if not known and context.has_status(REGION, region.meta):
         return
     endpoints = find_endpoints(region, context.cache.all_owned(SERVICE, namespace))
     fields = _status_fields(context, region, pods, endpoints)
@@ -76,10 +81,14 @@ def _status_fields(
 
 
 def _conditions(context: Context, region: RegionController, pods: list[Pod]) -> list[Condition]:
-    found = [*_readiness(region, pods)]
-    zone = _zone_condition(context, region)
-    config = config_condition(context, pods, context.config_hashes[(REGION, *region.meta.key)])
-    return [*found, *([zone] if zone else []), *([config] if config else [])]
+    trouble = secret_trouble(context, region)
+    readiness = condition.waiting(trouble.reason, trouble.words) if trouble else _readiness(region, pods)
+    others = (
+        _zone_condition(context, region),
+        external_condition(context, region),
+        config_condition(context, pods, context.config_hashes[(REGION, *region.meta.key)]),
+    )
+    return [*readiness, *(found for found in others if found is not None)]
 
 
 def _readiness(region: RegionController, pods: list[Pod]) -> tuple[Condition, ...]:

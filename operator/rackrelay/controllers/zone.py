@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from rackrelay.cluster.client import REGION
 from rackrelay.controllers.context import Context, ZoneState
+from rackrelay.controllers.external import external_keys
 from rackrelay.controllers.keep import read_published, write_published
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.repairs import Version, repair_all
@@ -171,6 +172,8 @@ def _remember(context: Context, region: RegionController, state: ZoneState) -> N
     if before == state:
         return
     context.queue.add(Key("region", *region.meta.key))
+    for key in external_keys(region) if before is None or before.zone != state.zone else ():
+        context.publishing.add(key)
     for rack in context.racks_of(region):
         context.queue.add(Key("rack", *rack.meta.key))
     for subnet in context.subnets_of(region):

@@ -10,6 +10,20 @@ from rackrelay.model.pods import PodSettings
 
 
 @dataclass(frozen=True)
+class ExternalDNS:
+    """Name servers that rackrelay does not run: racks forward to them, and the zone is published there as well.
+
+    `addresses` to ask and `primaries` to publish at are IP addresses as text; `tsig_secret` names the Secret with the
+    key by which primaries take UPDATEs.
+    """
+
+    addresses: tuple[str, ...]
+    primaries: tuple[str, ...]
+    tsig_secret: str
+    port: int = 53
+
+
+@dataclass(frozen=True)
 class RegionController:
     """One region: its domain and the replicas that serve it. `forwarders` are IP addresses as text."""
 
@@ -23,6 +37,7 @@ class RegionController:
     tsig_rotation: int = 1
     detection: FailureDetection = field(default_factory=FailureDetection)
     pods: PodSettings = field(default_factory=PodSettings)
+    external_dns: ExternalDNS | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +64,17 @@ def parse_region(body: Mapping[str, Any]) -> RegionController:
         tsig_rotation=spec.get("tsig", {}).get("rotation", 1),
         detection=_parse_detection(spec.get("failureDetection", {})),
         pods=PodSettings.parse(spec.get("pods", {})),
+        external_dns=_parse_external_dns(spec.get("external", {}).get("dns")),
     )
 
 
 def _parse_detection(spec: Mapping[str, Any]) -> FailureDetection:
     return FailureDetection(interval_s=spec.get("intervalMilliseconds", 250) / 1000, misses=spec.get("misses", 3))
+
+
+def _parse_external_dns(spec: Mapping[str, Any] | None) -> ExternalDNS | None:
+    if spec is None:
+        return None
+    addresses = tuple(spec["addresses"])
+    primaries = tuple(spec.get("primaries", addresses))
+    return ExternalDNS(addresses, primaries, spec["tsigSecretRef"]["name"], spec.get("port", 53))

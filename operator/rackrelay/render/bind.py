@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from rackrelay import names
 from rackrelay.model.rack import Network
-from rackrelay.model.region import RegionController
+from rackrelay.model.region import ExternalDNS, RegionController
 from rackrelay.render import quoting
 from rackrelay.render.quoting import Address
 from rackrelay.render.text import block
@@ -89,6 +89,12 @@ def forwarding(servers: Sequence[Address], port: int) -> list[str]:
         # The default gives up after 10 s; 1 s is too short when one of two forwarders is dead.
         "resolver-query-timeout 2000;",
     ]
+
+
+def forwarding_outside(external: ExternalDNS) -> list[str]:
+    """Ask name servers that rackrelay does not run, and nobody else."""
+    servers = quoting.addresses("spec.external.dns.addresses", external.addresses)
+    return forwarding(servers, quoting.port("spec.external.dns.port", external.port))
 
 
 def cache(size: str) -> list[str]:

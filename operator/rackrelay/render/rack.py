@@ -41,15 +41,22 @@ def _named(inputs: RackInputs) -> str:
             # Not loopback: something else of the node's may have port 53 there.
             bind.listen(names.PORT_DNS, nets, names.PLACEHOLDER_NODE_IP),
             bind.recursion([]),
-            bind.forwarding(_regions(inputs), names.PORT_REGION_DNS),
+            _forwarding(inputs),
             bind.cache("64m"),
             bind.one_cache(),
-            # The regions validate.
+            # Whom it forwards to validates.
             bind.validation("Disabled"),
         ),
         bind.logging(),
         views.views(inputs.region, inputs.subnets, keys),
     )
+
+
+def _forwarding(inputs: RackInputs) -> list[str]:
+    external = inputs.region.external_dns
+    if external is not None:
+        return bind.forwarding_outside(external)
+    return bind.forwarding(_regions(inputs), names.PORT_REGION_DNS)
 
 
 def _nginx(inputs: RackInputs) -> str:

@@ -3,6 +3,7 @@
 import json
 
 from rackrelay import names
+from rackrelay.model.region import RegionController
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid
 from rackrelay.render.duties import detection
 from rackrelay.render.inputs import RegionInputs
@@ -30,7 +31,6 @@ def render_region(inputs: RegionInputs) -> dict[str, str]:
 def _named(inputs: RegionInputs) -> str:
     region = inputs.region
     domain = quoting.domain_name("spec.domain", region.domain)
-    forwarders = quoting.addresses("spec.dns.forwarders", region.forwarders)
     return document(
         TITLE,
         bind.header(inputs.key_rotations),
@@ -39,7 +39,7 @@ def _named(inputs: RegionInputs) -> str:
             [f"listen-on port {names.PORT_REGION_DNS} {{ any; }};"],
             [f"listen-on-v6 port {names.PORT_REGION_DNS} {{ any; }};"],
             bind.recursion(quoting.networks(inputs.racks)),
-            bind.forwarding(forwarders, names.PORT_DNS) if forwarders else [],
+            _forwarding(region),
             bind.cache("128m"),
             bind.validation(region.dnssec_validation),
         ),
@@ -47,6 +47,14 @@ def _named(inputs: RegionInputs) -> str:
         bind.logging(),
         bind.internal_zone(domain, bind.key_names(region, inputs.key_rotations)),
     )
+
+
+def _forwarding(region: RegionController) -> list[str]:
+    """Whom the region asks for its Squid and for racks; nobody: it resolves from the root servers."""
+    if region.external_dns is not None:
+        return bind.forwarding_outside(region.external_dns)
+    forwarders = quoting.addresses("spec.dns.forwarders", region.forwarders)
+    return bind.forwarding(forwarders, names.PORT_DNS) if forwarders else []
 
 
 def _nginx(inputs: RegionInputs) -> str:

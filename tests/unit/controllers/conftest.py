@@ -26,6 +26,7 @@ async def site() -> AsyncIterator[Site]:
             client=FakeClient(),
             cache=Cache(),
             queue=Queue(never),
+            publishing=Queue(never),
             book=EvidenceBook(),
             agents=agents,
         )

@@ -7,7 +7,7 @@ import pytest
 
 from rackrelay.cluster.client import RACK, REGION, SECRET
 from rackrelay.controllers import leadership
-from rackrelay.controllers.context import RegionKeys, ZoneState
+from rackrelay.controllers.context import ExternalSight, RegionKeys, ZoneState
 from rackrelay.controllers.leadership import lead_forever, learn_keys_forever
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret
@@ -81,6 +81,30 @@ async def test_follower_reconciles_nothing_and_the_leader_everything(site: Site,
     assert seen == []
     election.won.set()
     await until(lambda: sorted(seen) == ["rack demo", "region demo", "zone demo"])
+    await cancel(task)
+
+
+async def test_leader_looks_after_servers_of_others_and_a_dead_one_holds_up_nothing_else(
+    site: Site, election: Election
+) -> None:
+    waiting: list[str] = []
+
+    async def wait_for_ever(key: Key) -> None:
+        waiting.append(key.server)
+        await asyncio.Event().wait()
+
+    seen = watch(site)
+    site.publishing = Queue(wait_for_ever)
+    for number in range(leadership.WORKERS + 1):
+        site.publishing.add(Key("external", *REGION_KEY, f"192.0.2.{number}"))
+    await asyncio.sleep(0.05)
+    assert waiting == []
+    task = asyncio.create_task(lead_forever(site, election))
+    election.won.set()
+    await until(lambda: len(waiting) == leadership.WORKERS + 1 and len(seen) == 3)
+    site.external[Key("external", *REGION_KEY, "192.0.2.1")] = ExternalSight()
+    election.lost.set()
+    await until(lambda: election.history == ["acquired", "lost"] and not site.external)
     await cancel(task)
 
 

@@ -10,7 +10,7 @@ import yaml
 from rackrelay import names
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.rack import parse_rack
-from rackrelay.model.region import RegionController, parse_region
+from rackrelay.model.region import ExternalDNS, RegionController, parse_region
 from rackrelay.model.subnet import Subnet, parse_subnet
 from rackrelay.zone.evidence import Tier
 
@@ -99,6 +99,8 @@ def test_defaults_are_the_models_defaults() -> None:
     detection = spec["failureDetection"]["properties"]
     assert FailureDetection.interval_s * 1000 == detection["intervalMilliseconds"]["default"]
     assert FailureDetection.misses == detection["misses"]["default"]
+    external = spec["external"]["properties"]["dns"]["properties"]
+    assert ExternalDNS.port == external["port"]["default"]
     assert RegionController.http_port == spec["http"]["properties"]["port"]["default"]
     spec = schema_of(names.SUBNET_PLURAL)["properties"]["spec"]["properties"]
     assert Subnet.managed is spec["managed"]["default"]
@@ -127,7 +129,11 @@ class Recorded(dict[str, Any]):
 @pytest.mark.parametrize(
     ("plural", "parse", "spec"),
     [
-        (names.REGION_PLURAL, parse_region, {"dns": {}, "http": {}, "tsig": {}, "failureDetection": {}, "pods": {}}),
+        (
+            names.REGION_PLURAL,
+            parse_region,
+            {"dns": {}, "http": {}, "tsig": {}, "failureDetection": {}, "external": {}, "pods": {}},
+        ),
         (names.RACK_PLURAL, parse_rack, {"regionRef": {"name": "a"}, "addresses": {}, "pods": {}}),
         (names.SUBNET_PLURAL, parse_subnet, {"cidr": "10.10.0.0/24", "regionRef": {"name": "a"}}),
     ],

@@ -12,7 +12,7 @@ from rackrelay.model.meta import Meta
 from rackrelay.model.observed import AgentStatus, Node, RackInterface, parse_agent_status, parse_node, parse_pod
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.rack import RackController, parse_rack
-from rackrelay.model.region import RegionController, parse_region
+from rackrelay.model.region import ExternalDNS, RegionController, parse_region
 from rackrelay.model.subnet import Subnet, parse_subnet
 from tests import gen
 
@@ -43,15 +43,31 @@ def test_region_with_every_field() -> None:
         "tsig": {"rotation": 3},
         "failureDetection": {"intervalMilliseconds": 100, "misses": 5},
         "pods": {"image": "registry.example.com/dataplane:1"},
+        "external": {
+            "dns": {
+                "addresses": ["192.0.2.54"],
+                "primaries": ["192.0.2.55"],
+                "port": 5353,
+                "tsigSecretRef": {"name": "outside"},
+            }
+        },
     }
     assert parse_region(gen.body("RegionController", spec=spec)) == RegionController(
         META, 5, "racks.example.com", 30, ("192.0.2.53", "2001:db8::53"), "Disabled", 80, 3,
         FailureDetection(interval_s=0.1, misses=5), PodSettings(image="registry.example.com/dataplane:1"),
+        ExternalDNS(("192.0.2.54",), ("192.0.2.55",), "outside", 5353),
     )  # fmt: skip
 
 
 def test_region_without_fields_has_the_defaults_of_its_definition() -> None:
     assert parse_region(gen.body("RegionController")) == RegionController(META)
+
+
+def test_external_servers_are_all_primaries_unless_some_are_named() -> None:
+    spec = {"external": {"dns": {"addresses": ["192.0.2.54", "192.0.2.55"], "tsigSecretRef": {"name": "outside"}}}}
+    both = ("192.0.2.54", "192.0.2.55")
+    assert parse_region(gen.body("RegionController", spec=spec)).external_dns == ExternalDNS(both, both, "outside")
+    assert parse_region(gen.body("RegionController", spec={"external": {}})).external_dns is None
 
 
 def test_rack_with_every_field() -> None:
