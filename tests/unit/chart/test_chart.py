@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from lab.paths import REPOSITORY
+from rackrelay import names
+from rackrelay.manifests.meta import rack_labels, region_labels
 from rackrelay.settings import parse_settings
 from tests.unit.chart.helm import CHART, Manifest, find, load, render, run_helm
 
@@ -89,6 +91,23 @@ def test_one_of_two_operators_stays_whatever_is_drained_or_upgraded(objects: lis
     assert spread["labelSelector"] == deployment["spec"]["selector"]
 
 
+def test_policies_are_there_when_they_are_wanted_and_select_region_pods_alone(objects: list[Manifest]) -> None:
+    assert find(objects, "NetworkPolicy") == []
+    wanted = load(render("--values", FOLDER / "values" / "everything.yaml"))
+    policies = find(wanted, "NetworkPolicy")
+    assert [policy["metadata"]["namespace"] for policy in policies] == ["machines-a", "machines-b"]
+    (deployment,) = find(wanted, "Deployment")
+    for policy in policies:
+        selected = policy["spec"]["podSelector"]["matchLabels"].items()
+        region, rack = region_labels("demo"), rack_labels("demo")
+        assert selected <= region.items()
+        assert not selected <= rack.items()
+        operator = policy["spec"]["ingress"][1]
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert operator["from"][0]["podSelector"]["matchLabels"].items() <= labels.items()
+        assert {port["port"] for port in operator["ports"]} == {names.PORT_REGION_DNS, names.PORT_AGENT}
+
+
 def test_operator_understands_its_environment() -> None:
     (deployment,) = find(load(render("--values", FOLDER / "values" / "everything.yaml")), "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -115,6 +134,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("tag with a space", {"image": {"operator": {"tag": "a b"}}}, "tag"),
     ("tag as a number", {"image": {"operator": {"tag": 1.2}}}, "tag"),
     ("empty repository", {"image": {"operator": {"repository": ""}}}, "repository"),
+    ("policies without racks", {"networkPolicies": {"enabled": True}}, "networkPolicies.rackNetworks"),
+    ("address as a network", {"networkPolicies": {"rackNetworks": ["10.0.0.1"]}}, "rackNetworks"),
     ("text for a switch", {"createNamespaces": "yes"}, "createNamespaces"),
     ("label as a boolean", {"nodeSelector": {"a": True}}, "nodeSelector"),
     ("unknown kind of affinity", {"affinity": {"zoneAffinity": {}}}, "zoneAffinity"),
@@ -122,13 +143,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "names"), [pytest.param(v, n, id=case) for case, v, n in REFUSED])
-def test_bad_values_are_refused(tmp_path: Path, values: dict[str, Any], names: str) -> None:
+@pytest.mark.parametrize(("values", "named"), [pytest.param(v, n, id=case) for case, v, n in REFUSED])
+def test_bad_values_are_refused(tmp_path: Path, values: dict[str, Any], named: str) -> None:
     file = tmp_path / "values.yaml"
     file.write_text(yaml.safe_dump(values))
     done = run_helm("template", "rackrelay", CHART, "--namespace", "rackrelay", "--values", file)
     assert done.returncode != 0
-    assert names in done.stderr
+    assert named in done.stderr
 
 
 def test_every_value_has_a_schema() -> None:
