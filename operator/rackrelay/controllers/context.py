@@ -161,10 +161,18 @@ class Context:
         )
 
     def index_of(self, region: RegionController) -> PrefixIndex:
-        """The Subnets of a region that hold an address."""
-        return self.cache.derive(
-            ("index", region.meta.key), (SUBNET, REGION), lambda: PrefixIndex(s.cidr for s in self.subnets_of(region))
-        )
+        """The Subnets of a region for which an address of a rack counts: those that are not relayed."""
+
+        def compute() -> PrefixIndex:
+            return PrefixIndex(s.cidr for s in self.subnets_of(region) if s.served_by is None)
+
+        return self.cache.derive(("index", region.meta.key), (SUBNET, REGION), compute)
+
+    def subnet(self, namespace: str, name: str) -> Subnet | None:
+        """One Subnet."""
+        resource = self.cache.resource(SUBNET, (namespace, name))
+        spec = resource.spec if resource is not None else None
+        return spec if isinstance(spec, Subnet) else None
 
     def racks_of(self, region: RegionController) -> tuple[RackController, ...]:
         """The RackControllers of a region, by name."""

@@ -10,7 +10,7 @@ from rackrelay.controllers.context import Context
 from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
-from rackrelay.model.reference import resolve_region
+from rackrelay.model.reference import check_serving, resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.balance import Shares, percent, rack_shares, uneven_hint
@@ -20,19 +20,11 @@ from rackrelay.zone.records import Answer, Member
 
 async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
     """Write the Subnet's status; its name itself is the zone's business."""
-    older = context.duplicates_in(subnet.meta.namespace).get(subnet.meta.key)
-    if older is not None:
-        message = f"spec.cidr: {subnet.cidr} is Subnet {older.meta.name} already; delete one of the two"
-        await _write(context, subnet, {}, list(condition.stalled("DuplicateCIDR", message)))
+    obstacle = find_obstacle(context, subnet)
+    if obstacle:
+        await _write(context, subnet, {}, list(obstacle))
         return
-    try:
-        region = resolve_region(subnet.region, context.cache.regions(subnet.meta.namespace))
-    except InvalidSpec as error:
-        await _write(context, subnet, {}, list(condition.stalled("AmbiguousRegion", str(error))))
-        return
-    except NotReady as error:
-        await _write(context, subnet, {}, list(condition.waiting("RegionNotFound", str(error))))
-        return
+    region = resolve_region(subnet.region, context.cache.regions(subnet.meta.namespace))
     state = context.zones.get(region.meta.key)
     if state is None or subnet.cidr not in state.answers:
         # The zone enqueues its Subnets when it has been decided; until then the status stays as it is.
@@ -40,11 +32,37 @@ async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
     answer = state.answers[subnet.cidr]
     conditions = [
         *_readiness(context, subnet, answer),
-        *_health(answer),
+        *_health(subnet, answer),
         *_balance(subnet, answer),
+        *_relay(subnet, answer),
         *_overlap(context, subnet),
     ]
     await _write(context, subnet, status_fields(subnet, region, answer), conditions)
+
+
+def find_obstacle(context: Context, subnet: Subnet) -> tuple[Condition, ...]:
+    """Why a Subnet has no racks whatever they do; nothing when there is no reason."""
+    namespace = subnet.meta.namespace
+    duplicates, regions = context.duplicates_in(namespace), context.cache.regions(namespace)
+    older = duplicates.get(subnet.meta.key)
+    if older is not None:
+        message = f"spec.cidr: {subnet.cidr} is Subnet {older.meta.name} already; delete one of the two"
+        return condition.stalled("DuplicateCIDR", message)
+    try:
+        resolve_region(subnet.region, regions)
+    except InvalidSpec as error:
+        return condition.stalled("AmbiguousRegion", str(error))
+    except NotReady as error:
+        return condition.waiting("RegionNotFound", str(error))
+    if subnet.served_by is None:
+        return ()
+    try:
+        check_serving(subnet, context.subnet(namespace, subnet.served_by), duplicates, regions)
+    except InvalidSpec as error:
+        return condition.stalled("CannotServe", str(error))
+    except NotReady as error:
+        return condition.waiting("ServingSubnetNotFound", str(error), alarming=True)
+    return ()
 
 
 def status_fields(subnet: Subnet, region: RegionController, answer: Answer) -> dict[str, Any]:
@@ -88,15 +106,18 @@ def _readiness(context: Context, subnet: Subnet, answer: Answer) -> tuple[Condit
     before = {c["type"]: c["status"] for c in (resource.status if resource else {}).get("conditions", ())}
     if before.get(condition.READY) == "True":
         return condition.ready("its name has no address now")
-    message = f"no rack has an address in {subnet.cidr}; give a rack node one, or label a node that has one"
+    if subnet.served_by is not None:
+        message = f"no rack has an address in Subnet {subnet.served_by}, which serves this one; see its conditions"
+    else:
+        message = f"no rack has an address in {subnet.cidr}; give a rack node one, or label a node that has one"
     return condition.waiting("NoRackAddress", message)
 
 
-def _health(answer: Answer) -> list[Condition]:
+def _health(subnet: Subnet, answer: Answer) -> list[Condition]:
     if not answer.members:
-        return [
-            Condition(condition.RACKS_HEALTHY, False, "NoRacks", "no rack has an address in this subnet", alarming=True)
-        ]
+        where = "this subnet" if subnet.served_by is None else f"Subnet {subnet.served_by}, which serves this one"
+        message = f"no rack has an address in {where}"
+        return [Condition(condition.RACKS_HEALTHY, False, "NoRacks", message, alarming=True)]
     bad = [m for m in answer.members if m.judgement.tier is not Tier.HEALTHY]
     listed = "; ".join(f"{m.name}: {m.judgement.message}" for m in bad)
     if answer.fail_open:
@@ -119,8 +140,12 @@ def _rack_fields(member: Member, shares: Shares) -> dict[str, Any]:
 
 
 def _shares(subnet: Subnet, answer: Answer) -> Shares:
-    """Shares of the racks; empty where there is nothing to share, or machines are given addresses and not the name."""
-    shares = rack_shares(subnet.cidr, answer) if subnet.machines_use_names else {}
+    """Shares of the racks; empty where there is nothing to share, or machines are given addresses and not the name.
+
+    Machines of a relayed subnet are as near to one rack as to another.
+    """
+    sorts = subnet.machines_use_names and subnet.served_by is None
+    shares = rack_shares(subnet.cidr, answer) if sorts else {}
     return shares if len(shares) > 1 else {}
 
 
@@ -132,6 +157,17 @@ def _balance(subnet: Subnet, answer: Answer) -> list[Condition]:
         return [Condition(condition.BALANCED, False, "Uneven", hint)]
     message = f"the busiest rack gets {percent(max(shares.values()))}% of the machines, of {len(shares)} racks"
     return [Condition(condition.BALANCED, True, "Even", message)]
+
+
+def _relay(subnet: Subnet, answer: Answer) -> list[Condition]:
+    if subnet.served_by is None:
+        return []
+    if answer.ignored:
+        listed = ", ".join(str(a) for a in answer.ignored)
+        message = f"racks have {listed} here, which no machine is given; remove spec.servedBy to have them used"
+        return [Condition(condition.RELAYED, True, "AddressesIgnored", message, alarming=True)]
+    message = f"its machines are served by the racks of Subnet {subnet.served_by}, to which routers have to bring them"
+    return [Condition(condition.RELAYED, True, "ServedBy", message)]
 
 
 def _overlap(context: Context, subnet: Subnet) -> list[Condition]:

@@ -13,6 +13,7 @@ EXTERNAL_DNS_PUBLISHED = "ExternalDNSPublished"
 CONFIG_APPLIED = "ConfigApplied"
 OVERLAP = "Overlapping"
 BALANCED = "Balanced"
+RELAYED = "Relayed"
 
 MAX_MESSAGE = 1024
 

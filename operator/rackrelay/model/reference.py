@@ -1,6 +1,6 @@
 """Which RegionController a RackController or a Subnet belongs to, and which Subnets count."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.model.meta import Meta
@@ -50,6 +50,34 @@ def duplicates(subnets: Iterable[Subnet]) -> dict[tuple[str, str], Subnet]:
         if older is not subnet:
             found[subnet.meta.key] = older
     return found
+
+
+def check_serving(
+    subnet: Subnet,
+    serving: Subnet | None,
+    duplicates: Mapping[tuple[str, str], Subnet],
+    regions: Sequence[RegionController],
+) -> None:
+    """Whether the racks of another Subnet can serve a relayed one.
+
+    `serving`: the Subnet that it names; `duplicates`: as the function of this name gives them.
+
+    Raises:
+        NotReady: there is no such Subnet yet.
+        InvalidSpec: it cannot serve another one.
+    """
+    if serving is None or serving.meta.deleting:
+        raise NotReady(f"spec.servedBy: no Subnet {subnet.served_by} in this namespace; create it or name another")
+    if serving.served_by is not None:
+        message = f"Subnet {serving.meta.name} has no racks of its own either, name the one that serves it"
+        raise InvalidSpec("spec.servedBy", f"{message}: {serving.served_by}")
+    older = duplicates.get(serving.meta.key)
+    if older is not None:
+        raise InvalidSpec("spec.servedBy", f"Subnet {serving.meta.name} does not count, name {older.meta.name}")
+    region = resolve_region(subnet.region, regions)
+    if not belongs_to(serving.region, region, regions):
+        message = f"Subnet {serving.meta.name} is not of region {region.meta.name}, to which this one belongs"
+        raise InvalidSpec("spec.servedBy", f"{message}; name one of the same region")
 
 
 def find_overlaps(subnets: Iterable[Subnet]) -> dict[tuple[str, str], list[Subnet]]:

@@ -11,7 +11,10 @@ from rackrelay.model.rack import Network
 
 @dataclass(frozen=True)
 class Subnet:
-    """One provisioning network. `dns_servers` are IP addresses as text; `region` is None when the spec names none."""
+    """One provisioning network. `dns_servers` are IP addresses as text; `region` is None when the spec names none.
+
+    `served_by`: the name of the Subnet whose racks serve this one too; None for one whose racks have an address in it.
+    """
 
     meta: Meta
     cidr: Network
@@ -20,6 +23,7 @@ class Subnet:
     allow_dns: bool = True
     allow_proxy: bool = True
     dns_servers: tuple[str, ...] = ()
+    served_by: str | None = None
 
     @property
     def machines_use_names(self) -> bool:
@@ -38,4 +42,5 @@ def parse_subnet(body: Mapping[str, Any]) -> Subnet:
         allow_dns=spec.get("allowDNS", True),
         allow_proxy=spec.get("allowProxy", True),
         dns_servers=tuple(spec.get("dnsServers", ())),
+        served_by=spec.get("servedBy"),
     )

@@ -125,7 +125,8 @@ def _agent(inputs: RackInputs) -> str:
         "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
         "heartbeats": _heartbeats(inputs),
         **detection(inputs.region.detection),
-        "subnets": [str(net) for net in quoting.networks([s.cidr for s in inputs.subnets])],
+        # Where racks have addresses of their own, and ask each other.
+        "subnets": [str(net) for net in quoting.networks([s.cidr for s in inputs.subnets if s.served_by is None])],
     }
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 

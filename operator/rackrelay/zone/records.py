@@ -4,7 +4,7 @@ Pure. Takes racks with their tiers and addresses, gives one answer per subnet an
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from rackrelay import names
@@ -36,11 +36,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a subnet's name answers, and the racks behind the choice. `tier` is None when there is no rack."""
+    """What a subnet's name answers, and the racks behind the choice. `tier` is None when there is no rack.
+
+    `ignored`: addresses of racks in a relayed subnet, whose name answers with those of another subnet all the same.
+    """
 
     addresses: tuple[Address, ...] = ()
     members: tuple[Member, ...] = ()
     tier: Tier | None = None
+    ignored: tuple[Address, ...] = ()
 
     @property
     def fail_open(self) -> bool:
@@ -85,24 +89,52 @@ def answer_subnets(
 ) -> dict[Network, Answer]:
     """One Answer per subnet. An address counts for the subnet with the longest prefix that holds it.
 
-    `cut_off`: addresses of racks that the other racks of the subnet do not hear there (`peers`).
+    A relayed subnet has the answer of the one that serves it, and no address counts for it. `cut_off`: addresses of
+    racks that the other racks of the subnet do not hear there (`peers`).
     """
-    index = PrefixIndex(s.cidr for s in subnets)
-    members: dict[Network, list[Member]] = {s.cidr: [] for s in subnets}
+    racks = tuple(racks)
+    own = [s for s in subnets if s.served_by is None]
+    index = PrefixIndex(s.cidr for s in own)
+    members: dict[Network, list[Member]] = {s.cidr: [] for s in own}
     for rack in sorted(racks, key=lambda r: r.name):
         for network, addresses in _by_network(rack.addresses, index).items():
             judgement = _on_subnet(rack.judgement, addresses, cut_off)
             members[network].append(Member(rack.name, addresses, judgement))
-    return {network: _answer(tuple(found)) for network, found in members.items()}
+    answers = {network: _answer(tuple(found)) for network, found in members.items()}
+    return answers | _relayed_answers(subnets, answers, racks)
+
+
+def _relayed_answers(
+    subnets: Sequence[Subnet], answers: Mapping[Network, Answer], racks: Iterable[RackView]
+) -> dict[Network, Answer]:
+    relayed = [s for s in subnets if s.served_by is not None]
+    if not relayed:
+        return {}
+    index = PrefixIndex(s.cidr for s in relayed)
+    ignored: dict[Network, set[Address]] = {}
+    for rack in racks:
+        for network, addresses in _by_network(rack.addresses, index).items():
+            ignored.setdefault(network, set()).update(addresses)
+    by_name = {s.meta.name: answers[s.cidr] for s in subnets if s.served_by is None}
+    return {
+        # One that names no Subnet which could serve it has no racks; its condition says why.
+        s.cidr: replace(
+            by_name.get(s.served_by or "", Answer()), ignored=tuple(sorted(ignored.get(s.cidr, ()), key=_order))
+        )
+        for s in relayed
+    }
 
 
 def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) -> Rrsets:
-    """(label, A or AAAA) -> sorted addresses, for the managed subnets that have an address."""
+    """(label, A or AAAA) -> sorted addresses, for the managed subnets that have an address.
+
+    All addresses of a name are of one family: that of the subnet in which the racks have them.
+    """
     rrsets: Rrsets = {}
     for network in managed:
         addresses = answers[network].addresses
         if addresses:
-            kind = "A" if network.version == 4 else "AAAA"
+            kind = "A" if addresses[0].version == 4 else "AAAA"
             rrsets[(names.subnet_label(network), kind)] = tuple(str(a) for a in addresses)
     return rrsets
 

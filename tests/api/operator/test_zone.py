@@ -132,6 +132,25 @@ def test_subnet_comes_and_goes(site: Rig) -> None:
     site.wait_zone(**BOTH)
 
 
+def test_relayed_subnet_follows_the_racks_of_the_one_that_serves_it(site: Rig) -> None:
+    site.apply("Subnet", "vlan", {"cidr": "10.30.0.0/24", "servedBy": "prov-a"})
+    site.wait_zone(**BOTH, _10_30_0_0__24=BOTH["_10_10_0_0__24"])
+    found = site.wait_conditions(SUBNET, "vlan", Ready=("True", "Applied"), Relayed=("True", "ServedBy"))
+    assert found["status"]["clientSettings"]["dnsServers"] == ["10.10.0.2", "10.10.0.3"]
+    site.cluster.patch(NODE, "", "rack2", {"metadata": {"labels": {names.LABEL_DRAIN: "true"}}})
+    left = {"_10_10_0_0__24": ("10.10.0.3",), "_10_20_0_0__24": ("10.20.0.3",)}
+    site.wait_zone(**left, _10_30_0_0__24=("10.10.0.3",))
+    site.wait_conditions(SUBNET, "vlan", RacksHealthy=("False", "Degraded"))
+    site.cluster.patch(NODE, "", "rack2", {"metadata": {"labels": {names.LABEL_DRAIN: None}}})
+    site.cluster.patch(SUBNET, site.namespace, "vlan", {"spec": {"servedBy": "nobody"}})
+    site.wait_zone(**BOTH)
+    site.wait_conditions(SUBNET, "vlan", Reconciling=("True", "ServingSubnetNotFound"))
+    site.cluster.patch(SUBNET, site.namespace, "vlan", {"spec": {"servedBy": "prov-b"}})
+    site.wait_zone(**BOTH, _10_30_0_0__24=("10.20.0.3",))
+    site.cluster.delete(SUBNET, site.namespace, "vlan")
+    site.wait_zone(**BOTH)
+
+
 def test_unmanaged_subnet_has_no_name(site: Rig) -> None:
     site.cluster.patch(SUBNET, site.namespace, "prov-b", {"spec": {"managed": False}})
     site.wait_zone(_10_10_0_0__24=BOTH["_10_10_0_0__24"])

@@ -152,6 +152,18 @@ async def test_rack_without_an_address_on_any_subnet_is_told(site: Site) -> None
     assert "192.0.2.7" in entry["message"]
 
 
+async def test_rack_whose_only_address_is_in_a_relayed_subnet_is_told(site: Site) -> None:
+    add_region(site)
+    add_rack_controller(site)
+    add_node(site, "rack1")
+    site.put(SUBNET, gen.body("Subnet", "vlan", {"cidr": "10.30.0.0/24", "servedBy": "prov"}))
+    hear(site, "rack1", "10.30.0.7/24")
+    decide(site)
+    await reconcile(site)
+    (entry,) = site.status("RackController", "demo")["notHealthy"]
+    assert entry["reason"] == "NoSubnet"
+
+
 async def test_no_node_matches(site: Site) -> None:
     add_region(site)
     add_rack_controller(site)

@@ -228,3 +228,86 @@ async def test_second_look_writes_nothing(site: Site) -> None:
     site.client.writes.clear()
     await reconcile(site)
     assert site.client.writes == []
+
+
+def relay(site: Site, served_by: str = "core", *racks: RackView) -> None:
+    """Subnet prov is relayed; Subnet core has the racks."""
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "core", "10.20.0.0/24")
+    add(site, "prov", servedBy=served_by)
+    decide(site, *racks)
+
+
+@pytest.mark.parametrize(
+    ("racks", "expected"),
+    [
+        pytest.param(
+            [gen.view("a", "10.20.0.10"), gen.view("b", "10.20.0.200"), gen.view("c", "10.20.0.40")],
+            {
+                "Ready": ("True", "Applied"),
+                "RacksHealthy": ("True", "AllHealthy"),
+                "Relayed": ("True", "ServedBy"),
+            },
+            id="all well, and no rack is nearer than another",
+        ),
+        pytest.param(
+            [gen.view("a", "10.20.0.2", tier=Tier.UNREACHABLE)],
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("False", "FailOpen"), "Relayed": ("True", "ServedBy")},
+            id="fails open as the other one does",
+        ),
+        pytest.param(
+            [gen.view("a", "10.20.0.2", "10.10.0.2")],
+            {
+                "Ready": ("True", "Applied"),
+                "RacksHealthy": ("True", "AllHealthy"),
+                "Relayed": ("True", "AddressesIgnored"),
+            },
+            id="a rack has an address of its own here",
+        ),
+        pytest.param(
+            [gen.view("a", "192.0.2.2")],
+            {
+                "Ready": ("False", "NoRackAddress"),
+                "Reconciling": ("True", "NoRackAddress"),
+                "RacksHealthy": ("False", "NoRacks"),
+                "Relayed": ("True", "ServedBy"),
+            },
+            id="no rack there yet",
+        ),
+    ],
+)
+async def test_conditions_of_a_relayed_subnet(
+    site: Site, racks: list[RackView], expected: dict[str, tuple[str, str]]
+) -> None:
+    relay(site, "core", *racks)
+    assert await reconcile(site) == expected
+
+
+async def test_machines_of_a_relayed_subnet_get_the_serving_racks_and_their_own_name(site: Site) -> None:
+    relay(site, "core", gen.view("a", "10.20.0.2"), gen.view("b", "10.20.0.3"))
+    await reconcile(site)
+    status = site.status("Subnet", "prov")
+    assert (status["dnsName"], status["addresses"]) == (NAME, ["10.20.0.2", "10.20.0.3"])
+    assert [(r["name"], r["addresses"], "sharePercent" in r) for r in status["racks"]] == [
+        ("a", ["10.20.0.2"], False),
+        ("b", ["10.20.0.3"], False),
+    ]
+    assert status["clientSettings"] == client_settings(V4, gen.region(), ["10.20.0.2", "10.20.0.3"])
+
+
+async def test_relayed_subnet_without_a_serving_one_says_which_to_create(site: Site) -> None:
+    relay(site, "missing")
+    found = await reconcile(site)
+    assert found == {"Ready": ("False", "ServingSubnetNotFound"), "Reconciling": ("True", "ServingSubnetNotFound")}
+    add(site, "missing", "10.40.0.0/24")
+    decide(site, gen.view("a", "10.40.0.2"))
+    assert (await reconcile(site))["Ready"] == ("True", "Applied")
+
+
+async def test_chain_of_relayed_subnets_is_stalled(site: Site) -> None:
+    relay(site, "link")
+    add(site, "link", "10.40.0.0/24", servedBy="core")
+    assert (await reconcile(site))["Stalled"] == ("True", "CannotServe")
+    (ready,) = [c for c in site.status("Subnet", "prov")["conditions"] if c["type"] == "Ready"]
+    assert "spec.servedBy" in ready["message"]
+    assert "core" in ready["message"]

@@ -99,9 +99,10 @@ def test_subnet_with_every_field() -> None:
         "allowDNS": False,
         "allowProxy": False,
         "dnsServers": ["192.0.2.53"],
+        "servedBy": "prov",
     }
     parsed = parse_subnet(gen.body("Subnet", spec=spec))
-    assert parsed == Subnet(META, ip_network("fd00:10::/64"), "demo", False, False, False, ("192.0.2.53",))
+    assert parsed == Subnet(META, ip_network("fd00:10::/64"), "demo", False, False, False, ("192.0.2.53",), "prov")
 
 
 def test_subnet_without_fields_allows_everything() -> None:

@@ -1,9 +1,11 @@
 """Which region something belongs to, and which Subnets count."""
 
+from typing import Any
+
 import pytest
 
 from rackrelay.errors import InvalidSpec, NotReady
-from rackrelay.model.reference import belongs_to, duplicates, find_overlaps, resolve_region
+from rackrelay.model.reference import belongs_to, check_serving, duplicates, find_overlaps, resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from tests import gen
@@ -89,3 +91,41 @@ def test_subnet_that_is_being_deleted_holds_its_cidr_no_longer() -> None:
     going = gen.subnet("10.10.0.0/24", "a", meta=gen.meta("a", created="2026-01-01T00:00:00Z", deleting=True))
     staying = gen.subnet("10.10.0.0/24", "b", meta=gen.meta("b", created="2026-01-02T00:00:00Z"))
     assert duplicates([going, staying]) == {}
+
+
+def check(serving: Subnet | None, *others: Subnet) -> None:
+    """Whether a Subnet can serve one of region north, among others."""
+    vlan = gen.subnet("10.30.0.0/24", "vlan", served_by="prov", region="north")
+    everything = [vlan, *others, *([serving] if serving else [])]
+    check_serving(vlan, serving, duplicates(everything), [NORTH, SOUTH])
+
+
+def test_subnet_of_the_same_region_with_racks_can_serve() -> None:
+    check(gen.subnet("10.10.0.0/24", "prov", region="north"))
+
+
+def test_serving_subnet_that_is_missing_or_leaving_is_waited_for() -> None:
+    leaving = gen.subnet("10.10.0.0/24", "prov", region="north", meta=gen.meta("prov", deleting=True))
+    for serving in (None, leaving):
+        with pytest.raises(NotReady, match=r"spec\.servedBy: no Subnet prov .* create it"):
+            check(serving)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"region": "south"}, "is not of region north"),
+        ({"region": None}, "is not of region north"),
+        ({"served_by": "core"}, "has no racks of its own either, name the one that serves it: core"),
+    ],
+    ids=["of another region", "of no certain region", "relayed itself"],
+)
+def test_subnet_that_cannot_serve_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidSpec, match=rf"spec\.servedBy: .*{words}"):
+        check(gen.subnet("10.10.0.0/24", "prov", **{"region": "north", **changes}))
+
+
+def test_duplicate_cannot_serve() -> None:
+    older = gen.subnet("10.10.0.0/24", "first", region="north")
+    with pytest.raises(InvalidSpec, match="Subnet prov does not count, name first"):
+        check(gen.subnet("10.10.0.0/24", "prov", region="north"), older)

@@ -104,3 +104,39 @@ def test_only_managed_subnets_with_an_address_have_a_name() -> None:
 def test_sort_addresses_puts_families_apart() -> None:
     found = sort_addresses(["fd00::2", "10.0.0.10", "10.0.0.9", "fd00::1"])
     assert [str(a) for a in found] == ["10.0.0.9", "10.0.0.10", "fd00::1", "fd00::2"]
+
+
+PROV, VLAN = gen.subnet("10.10.0.0/24", "prov"), gen.subnet("10.30.0.0/24", "vlan", served_by="prov")
+
+
+@pytest.mark.parametrize("tiers", [[H, H], [H, U], [DRAINED, H], [U], []])
+def test_relayed_subnet_follows_the_one_that_serves_it(tiers: list[Tier]) -> None:
+    answers = answer_subnets([VLAN, PROV], racks_of(*tiers))
+    assert answers[VLAN.cidr] == answers[PROV.cidr]
+    labels = {label: a for (label, _), a in build_rrsets(answers, [VLAN.cidr]).items()}
+    assert labels == ({"10-30-0-0--24": tuple(texts(answers[PROV.cidr]))} if tiers else {})
+
+
+def test_address_in_a_relayed_subnet_is_told_and_not_used() -> None:
+    answers = answer_subnets([VLAN, PROV], [gen.view("a", "10.30.0.2", "10.10.0.2"), gen.view("b", "10.30.0.3")])
+    assert texts(answers[VLAN.cidr]) == texts(answers[PROV.cidr]) == ["10.10.0.2"]
+    assert [str(a) for a in answers[VLAN.cidr].ignored] == ["10.30.0.2", "10.30.0.3"]
+    assert answers[PROV.cidr].ignored == ()
+
+
+def test_address_in_a_relayed_subnet_counts_for_the_subnet_around_it() -> None:
+    inner = gen.subnet("10.10.0.128/25", "inner", served_by="prov")
+    assert texts(answer_subnets([inner, PROV], [gen.view("a", "10.10.0.200")])[PROV.cidr]) == ["10.10.0.200"]
+
+
+@pytest.mark.parametrize("served_by", ["vlan", "missing", "again"])
+def test_subnet_that_has_no_racks_serves_nobody(served_by: str) -> None:
+    again = gen.subnet("10.31.0.0/24", "again", served_by="prov")
+    found = answer_subnets([gen.subnet("10.30.0.0/24", "vlan", served_by=served_by), again, PROV], racks_of(H))
+    assert found[VLAN.cidr] == Answer()
+
+
+def test_relayed_subnet_of_the_other_family_has_addresses_that_racks_have() -> None:
+    six = gen.subnet("fd00:30::/64", "six", served_by="prov")
+    rrsets = build_rrsets(answer_subnets([six, PROV], racks_of(H)), [six.cidr])
+    assert rrsets == {("fd00-30----64", "A"): ("10.10.0.2",)}

@@ -1,5 +1,7 @@
 """The zone rule, for whatever racks and subnets there may be."""
 
+from dataclasses import replace
+from ipaddress import ip_network
 from random import Random
 
 from hypothesis import given
@@ -87,7 +89,6 @@ def test_rack_is_listed_only_where_it_has_an_address(subnets: list[Subnet], rack
 
 @given(subnet_lists, rack_lists, st.randoms())
 def test_order_of_racks_and_subnets_changes_nothing(subnets: list[Subnet], racks: Racks, random: Random) -> None:
-
     managed = [s.cidr for s in subnets]
     once = answer_subnets(subnets, racks)
     again = answer_subnets(random.sample(subnets, len(subnets)), random.sample(racks, len(racks)))
@@ -107,3 +108,49 @@ def test_losing_one_rack_leaves_other_subnets_alone(subnets: list[Subnet], racks
     for subnet in subnets:
         if subnet.cidr not in touched:
             assert after[subnet.cidr] == before[subnet.cidr]
+
+
+relays = st.lists(st.tuples(st.sampled_from(CIDRS), st.sampled_from((*CIDRS, "192.0.2.0/24"))), max_size=4)
+
+
+def relay(subnets: list[Subnet], drawn: list[tuple[str, str]]) -> list[Subnet]:
+    """Some of the subnets served by others, or by themselves, or by one that is not there."""
+    serving = {ip_network(cidr): gen.subnet(by).meta.name for cidr, by in drawn}
+    return [replace(s, served_by=serving.get(s.cidr)) for s in subnets]
+
+
+@given(subnet_lists, rack_lists, relays)
+def test_relayed_subnet_answers_as_the_one_that_serves_it(
+    subnets: list[Subnet], racks: Racks, drawn: list[tuple[str, str]]
+) -> None:
+    mixed = relay(subnets, drawn)
+    own = {s.meta.name: s for s in mixed if s.served_by is None}
+    answers = answer_subnets(mixed, racks)
+    for subnet in mixed:
+        if subnet.served_by in own:
+            expected = answers[own[subnet.served_by].cidr]
+            assert replace(answers[subnet.cidr], ignored=()) == expected
+        elif subnet.served_by is not None:
+            assert replace(answers[subnet.cidr], ignored=()) == Answer()
+
+
+@given(subnet_lists, rack_lists, relays)
+def test_relayed_subnets_change_nothing_for_the_others(
+    subnets: list[Subnet], racks: Racks, drawn: list[tuple[str, str]]
+) -> None:
+    mixed = relay(subnets, drawn)
+    own = [s for s in mixed if s.served_by is None]
+    answers = answer_subnets(mixed, racks)
+    assert {s.cidr: answers[s.cidr] for s in own} == answer_subnets(own, racks)
+
+
+@given(subnet_lists, rack_lists, relays)
+def test_every_name_has_addresses_of_one_family(
+    subnets: list[Subnet], racks: Racks, drawn: list[tuple[str, str]]
+) -> None:
+    mixed = relay(subnets, drawn)
+    answers = answer_subnets(mixed, racks)
+    rrsets = build_rrsets(answers, [s.cidr for s in mixed])
+    assert len(rrsets) == len([a for a in answers.values() if a.addresses])
+    for (_, kind), addresses in rrsets.items():
+        assert {":" in a for a in addresses} == {kind == "AAAA"}
