@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 
 import aiohttp
 import kopf
@@ -18,13 +19,14 @@ from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.evidence import EvidenceBook
 from rackrelay.controllers.leadership import Election, lead_forever, learn_keys_forever
 from rackrelay.controllers.listen import listen_forever
+from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.observe import probe_forever
 from rackrelay.controllers.poll import poll_forever
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.resync import fill_cache, resync_forever
 from rackrelay.errors import RackrelayError
 from rackrelay.handlers import build_registry, build_settings
-from rackrelay.health import serve_health
+from rackrelay.health import serve_health, serve_metrics
 from rackrelay.settings import Settings, parse_settings
 
 logger = logging.getLogger("rackrelay")
@@ -49,6 +51,9 @@ async def run(settings: Settings) -> None:
             asyncio.create_task(serve_health(settings.health_port, full.is_set), name="health"),
             asyncio.create_task(_wait_for_signal(started, stop), name="stop"),
         ]
+        if settings.metrics_port is not None:
+            metrics = serve_metrics(settings.metrics_port, partial(build_metrics, context))
+            others.append(asyncio.create_task(metrics, name="metrics"))
         done, _ = await asyncio.wait([work, *others], return_when=asyncio.FIRST_COMPLETED)
         # Work first: it gives the Lease back, which another operator waits for, while kopf takes its time.
         await _cancel(work)

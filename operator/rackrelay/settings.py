@@ -12,7 +12,8 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 class Settings:
     """The operator's own settings; what users decide per region is in the custom resources.
 
-    `lease_namespace`: where the replicas' Lease is; empty for an operator that runs alone, outside of a cluster say.
+    `metrics_port`: where Prometheus asks; None for nowhere. `lease_namespace`: where the replicas' Lease is; empty for
+    an operator that runs alone, outside of a cluster say.
     """
 
     dataplane_image: str
@@ -20,6 +21,7 @@ class Settings:
     dataplane_pull_policy: str = "IfNotPresent"
     log_level: str = "INFO"
     health_port: int = 8080
+    metrics_port: int | None = None
     lease_namespace: str = ""
     lease_name: str = "rackrelay"
     status_interval_s: float = 1.0
@@ -44,6 +46,7 @@ def parse_settings(environ: Mapping[str, str]) -> Settings:
         dataplane_pull_policy=environ.get("DATAPLANE_PULL_POLICY", "IfNotPresent"),
         log_level=_level(environ.get("LOG_LEVEL", "INFO")),
         health_port=_port("HEALTH_PORT", environ.get("HEALTH_PORT", "8080")),
+        metrics_port=_port("METRICS_PORT", environ["METRICS_PORT"]) if environ.get("METRICS_PORT") else None,
         lease_namespace=environ.get("LEASE_NAMESPACE", ""),
         lease_name=environ.get("LEASE_NAME", "rackrelay"),
     )

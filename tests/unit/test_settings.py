@@ -18,12 +18,13 @@ def test_everything_may_be_said() -> None:
         "DATAPLANE_PULL_POLICY": "Always",
         "LOG_LEVEL": "debug",
         "HEALTH_PORT": "8081",
+        "METRICS_PORT": "8082",
         "LEASE_NAMESPACE": "rackrelay",
         "LEASE_NAME": "mine",
         "PATH": "/bin",
     }
     assert parse_settings({**NEEDED, **more}) == Settings(
-        "rackrelay/dataplane:1", ("a", "b"), "Always", "DEBUG", 8081, "rackrelay", "mine"
+        "rackrelay/dataplane:1", ("a", "b"), "Always", "DEBUG", 8081, 8082, "rackrelay", "mine"
     )
 
 
@@ -35,6 +36,8 @@ def test_everything_may_be_said() -> None:
         ("DATAPLANE_IMAGE", ""),
         ("HEALTH_PORT", "http"),
         ("HEALTH_PORT", "0"),
+        ("METRICS_PORT", "0"),
+        ("METRICS_PORT", "none"),
         ("HEALTH_PORT", "65536"),
         ("LOG_LEVEL", "LOUD"),
     ],

@@ -13,6 +13,7 @@ from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Client, Kind
 from rackrelay.controllers.evidence import EvidenceBook, Sighting
 from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers.tally import Tally
 from rackrelay.manifests.containers import Image
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
@@ -106,6 +107,7 @@ class Context:
     kept_zones: dict[RegionKey, tuple[Mapping[str, Any], Zone]] = field(default_factory=dict)
     external: dict[Key, ExternalSight] = field(default_factory=dict)
     config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def image(self) -> Image:

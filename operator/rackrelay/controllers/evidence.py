@@ -62,11 +62,13 @@ class Sighting:
             return heard is not None or silence_s >= LISTENING_S
         return self.answered_at is not None and (self.status is not None or self.status_misses >= self.detection.misses)
 
-    def count_miss(self, asked_until: float) -> None:
-        """It has missed a probe that was sent until then and has not been answered."""
-        if self.asked_at is not None and self.asked_at <= asked_until:
-            self.misses += 1
-            self.asked_at = None
+    def count_miss(self, asked_until: float) -> bool:
+        """Whether it has missed a probe that was sent until then; one more counts then."""
+        if self.asked_at is None or self.asked_at > asked_until:
+            return False
+        self.misses += 1
+        self.asked_at = None
+        return True
 
     def is_status_older(self, now: float, age_s: float) -> bool:
         """Whether its agent's status is older than that, or was never seen."""

@@ -55,8 +55,8 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
             asked_until = now - YOUNG_FACTOR * region.detection.interval_s
             for server in context.servers_of(region):
                 sighting = context.book.find(server.namespace, server.name)
-                if sighting is not None:
-                    sighting.count_miss(asked_until)
+                if sighting is not None and sighting.count_miss(asked_until):
+                    context.tally.misses[region.meta.key] += 1
     context.book.note_silence(now)
 
 
@@ -73,6 +73,7 @@ async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool])
             await asyncio.sleep(pause_s)
         for sighting in asked[first : first + BATCH]:
             sighting.asked_at = context.now()
+            context.tally.probes[owners[sighting.server].meta.key] += 1
             prober.ask(Question(sighting.server, owners[sighting.server].domain))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -47,6 +48,10 @@ class Queue:
         self._dirty.add(key)
         if key not in self._processing:
             self._wait(key)
+
+    def counts(self) -> tuple[Counter[str], Counter[str]]:
+        """By what they name: the keys that wait for a worker, and those whose last reconcile failed."""
+        return Counter(key.what for key in self._dirty), Counter(key.what for key in self._failures)
 
     def add_later(self, key: Key, delay_s: float) -> None:
         """Have a key reconciled after a while, or sooner when it is due sooner already: timers do not pile up."""

@@ -66,6 +66,7 @@ async def _repair(context: Context, server: NameServer, wanted: Version) -> Outc
             outcome = await publish.repair(server, wanted.zone, wanted.key, context.client.fence)
     finally:
         context.repairs.pop(server, None)
+    context.tally.updated([outcome])
     if outcome is Outcome.UPDATED:
         context.book.updated(server, wanted.zone.serial)
     return outcome

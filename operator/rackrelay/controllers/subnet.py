@@ -113,19 +113,29 @@ def _readiness(context: Context, subnet: Subnet, answer: Answer) -> tuple[Condit
     return condition.waiting("NoRackAddress", message)
 
 
-def _health(subnet: Subnet, answer: Answer) -> list[Condition]:
+def health_reason(answer: Answer) -> str:
+    """The reason of RacksHealthy: NoRacks, FailOpen, Degraded or AllHealthy."""
     if not answer.members:
-        where = "this subnet" if subnet.served_by is None else f"Subnet {subnet.served_by}, which serves this one"
-        message = f"no rack has an address in {where}"
-        return [Condition(condition.RACKS_HEALTHY, False, "NoRacks", message, alarming=True)]
+        return "NoRacks"
+    if answer.fail_open:
+        return "FailOpen"
+    return "Degraded" if any(m.judgement.tier is not Tier.HEALTHY for m in answer.members) else "AllHealthy"
+
+
+def _health(subnet: Subnet, answer: Answer) -> list[Condition]:
     bad = [m for m in answer.members if m.judgement.tier is not Tier.HEALTHY]
     listed = "; ".join(f"{m.name}: {m.judgement.message}" for m in bad)
-    if answer.fail_open:
-        message = f"no rack can be reached, the name keeps its addresses. {listed}"
-        return [Condition(condition.RACKS_HEALTHY, False, "FailOpen", message, alarming=True)]
-    if bad:
-        return [Condition(condition.RACKS_HEALTHY, False, "Degraded", listed, alarming=True)]
-    return [Condition(condition.RACKS_HEALTHY, True, "AllHealthy", f"{len(answer.members)} racks are healthy")]
+    match reason := health_reason(answer):
+        case "NoRacks":
+            where = "this subnet" if subnet.served_by is None else f"Subnet {subnet.served_by}, which serves this one"
+            message = f"no rack has an address in {where}"
+        case "FailOpen":
+            message = f"no rack can be reached, the name keeps its addresses. {listed}"
+        case "Degraded":
+            message = listed
+        case _:
+            return [Condition(condition.RACKS_HEALTHY, True, reason, f"{len(answer.members)} racks are healthy")]
+    return [Condition(condition.RACKS_HEALTHY, False, reason, message, alarming=True)]
 
 
 def _rack_fields(member: Member, shares: Shares) -> dict[str, Any]:

@@ -45,8 +45,11 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     drifted = drifted_servers(context, region, servers)
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
     wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers), renew)
+    began = context.now()
     wanted, problem = await _keep(context, region, wanted, (published, version))
     outcomes = await bring_to(context, Version(region, wanted, keys.tsig), published, servers, drifted)
+    if wanted != published:
+        context.tally.published(region.meta.key, context.now() - began)
     _remember(context, region, ZoneState(wanted, answers, outcomes, problem))
     if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
         context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
@@ -153,7 +156,9 @@ async def bring_to(
     if old is not None and old.serial < wanted.serial:
         # A drifted one would take the new serial and keep what it should not have.
         current = [s for s, serial in serials.items() if serial == old.serial and s not in drifted]
-        outcomes |= await send_update(plan_change(old, wanted), version.key, current, fence)
+        sent = await send_update(plan_change(old, wanted), version.key, current, fence)
+        context.tally.updated(sent.values())
+        outcomes |= sent
     known = {wanted.serial} | ({old.serial} if old is not None else set())
     lagging = [
         s for s, serial in serials.items() if outcomes[s] is Outcome.DIFFERS or serial not in known or s in drifted

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import yaml
@@ -41,6 +42,7 @@ class Operator:
             "REGION_NAMESPACES": namespace,
             "DATAPLANE_IMAGE": "rackrelay/dataplane:test",
             "HEALTH_PORT": str(_free_port()),
+            "METRICS_PORT": str(_free_port()),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,6 +58,12 @@ class Operator:
     def wait_started(self) -> None:
         words = "everything has been read once"
         wait_for(words, lambda: self.log.count(words) >= self.starts and self.is_running, lambda: self.log)
+
+    def metrics(self) -> str:
+        """What Prometheus would read."""
+        url = f"http://127.0.0.1:{self._environment['METRICS_PORT']}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return str(response.read().decode())
 
     def stop(self) -> None:
         """It ends in good order, and says so by its exit code."""

@@ -37,6 +37,27 @@ def is_served(site: Rig, ttl_s: int) -> bool:
     return {pod.dns.zone.ttl_s for pod in site.pods.values()} == {ttl_s}
 
 
+def metric(site: Rig, name: str, **labels: str) -> float | None:
+    """What Prometheus reads of one metric of this region."""
+    of_region = {"region_namespace": site.namespace, "region": "demo", **labels}
+    line = "".join(f',{key}="{value}"' for key, value in of_region.items()).removeprefix(",")
+    found = [t for t in site.operator.metrics().splitlines() if t.startswith(f"{name}{{{line}}} ")]
+    return float(found[0].split()[-1]) if found else None
+
+
+def test_metrics_tell_what_is_there_and_what_was_done(site: Rig) -> None:
+    zone = site.published()
+    assert zone is not None
+    assert "\nrackrelay_leader 1\n" in site.operator.metrics()
+    assert metric(site, "rackrelay_zone_serial") == zone.serial
+    assert metric(site, "rackrelay_zone_servers", state="current") == 4
+    assert metric(site, "rackrelay_racks", tier="healthy") == 2
+    assert metric(site, "rackrelay_subnets", state="healthy") == 2
+    assert metric(site, "rackrelay_subnet_fail_open", subnet="prov-b") is None
+    assert (metric(site, "rackrelay_zone_publish_seconds_count") or 0) > 0
+    assert (metric(site, "rackrelay_probes_total") or 0) > 0
+
+
 @pytest.fixture(autouse=True)
 def _left_as_found(site: Rig) -> Iterator[None]:
     yield
@@ -72,6 +93,8 @@ def test_rack_without_power_is_withdrawn_and_comes_back(site: Rig) -> None:
     site.wait_zone(_10_10_0_0__24=("10.10.0.2",), _10_20_0_0__24=("10.20.0.3",))
     site.wait_conditions(SUBNET, "prov-a", RacksHealthy=("False", "Degraded"), Ready=("True", "Applied"))
     site.wait_conditions(SUBNET, "prov-b", RacksHealthy=("False", "FailOpen"), Ready=("True", "Applied"))
+    assert metric(site, "rackrelay_subnet_fail_open", subnet="prov-b") == 1
+    assert metric(site, "rackrelay_racks", tier="unreachable") == 1
     rack = site.wait_conditions(RACK, "demo", RacksHealthy=("False", "Degraded"), Ready=("True", "Applied"))
     assert [(e["node"], e["reason"]) for e in rack["status"]["notHealthy"]] == [("rack3", "NoAnswer")]
     site.pods["rack3"].power_on()

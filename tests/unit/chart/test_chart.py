@@ -117,12 +117,26 @@ def test_operator_understands_its_environment() -> None:
     assert settings.dataplane_pull_policy == "Never"
     assert settings.log_level == "DEBUG"
     assert (settings.lease_namespace, settings.lease_name) == ("rackrelay", "rackrelay")
-    assert container["ports"] == [{"name": "health", "containerPort": settings.health_port}]
+    assert container["ports"] == [
+        {"name": "health", "containerPort": settings.health_port},
+        {"name": "metrics", "containerPort": settings.metrics_port},
+    ]
+
+
+def test_pod_monitor_is_there_only_when_it_is_asked_for(objects: list[Manifest]) -> None:
+    assert find(objects, "PodMonitor") == []
+    everything = load(render("--values", FOLDER / "values" / "everything.yaml"))
+    (monitor,), (deployment,) = find(everything, "PodMonitor"), find(everything, "Deployment")
+    assert monitor["spec"]["selector"] == deployment["spec"]["selector"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {e["port"] for e in monitor["spec"]["podMetricsEndpoints"]} <= {p["name"] for p in container["ports"]}
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("typo", {"regionNamespace": ["a"]}, "regionNamespace"),
     ("typo below", {"image": {"operator": {"tags": "1"}}}, "tags"),
+    ("interval without a unit", {"metrics": {"podMonitor": {"interval": "30"}}}, "interval"),
+    ("typo in metrics", {"metrics": {"serviceMonitor": {}}}, "serviceMonitor"),
     ("typo in resources", {"resources": {"limit": {}}}, "limit"),
     ("no namespace", {"regionNamespaces": []}, "regionNamespaces"),
     ("namespaces as text", {"regionNamespaces": "machines"}, "regionNamespaces"),

@@ -109,6 +109,7 @@ async def test_probe_without_an_answer_is_a_miss_at_the_next_one(laid_out: Site)
     answer(laid_out)
     count_misses(laid_out, prober, TURN)
     assert misses(laid_out) == 0
+    assert (laid_out.tally.probes[DEMO], laid_out.tally.misses[DEMO]) == (2, 2)
 
 
 async def test_answer_that_waits_in_the_socket_is_no_miss(laid_out: Site) -> None:

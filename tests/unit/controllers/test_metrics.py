@@ -1,0 +1,144 @@
+"""What the metrics say of what the operator knows and has done."""
+
+import re
+
+import pytest
+
+from lab.paths import REPOSITORY
+from rackrelay import names
+from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.metrics import build_metrics
+from rackrelay.controllers.queue import Key
+from rackrelay.controllers.zone import find_answers
+from rackrelay.errors import NotLeading
+from rackrelay.model.region import RegionController
+from rackrelay.zone.publish import Outcome
+from tests import gen
+from tests.unit.controllers.site import Site
+
+DOCUMENT = REPOSITORY / "docs" / "metrics.md"
+DEMO = (gen.NAMESPACE, "demo")
+OF_DEMO = f'region_namespace="{gen.NAMESPACE}",region="demo"'
+
+
+@pytest.fixture
+def laid_out(site: Site) -> Site:
+    """Rack 1 is well, 2 has an old zone, 3 is silent and alone on 10.30.0.0/24; the published zone has serial 7."""
+    site.put(REGION, gen.body("RegionController"))
+    site.put(RACK, gen.body("RackController", "demo", {"pods": {"nodeSelector": gen.RACK_NODES}}))
+    for third in (10, 20, 30):
+        site.put(SUBNET, gen.body("Subnet", f"prov-{third}", {"cidr": f"10.{third}.0.0/24"}))
+    for number in (1, 2, 3):
+        add_rack(site, number)
+    site.book.track(site.servers_of(region(site)))
+    see(site, 1, "10.10.0.1/24")
+    see(site, 2, "10.10.0.2/24", serial=6)
+    see(site, 3, "10.10.0.3/24", "10.30.0.3/24", misses=3)
+    site.zones[DEMO] = ZoneState(gen.zone(7), find_answers(site, region(site)), {})
+    return site
+
+
+def add_rack(site: Site, number: int) -> None:
+    name, labels = f"rack{number}", {names.LABEL_COMPONENT: "rack", names.LABEL_RACK_CONTROLLER: "demo"}
+    site.put(NODE, {"metadata": {"name": name, "labels": gen.RACK_NODES}})
+    metadata = {"namespace": gen.NAMESPACE, "name": f"demo-{name}", "uid": name, "labels": labels}
+    site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": f"192.0.2.{number}"}})
+
+
+def see(site: Site, number: int, *interfaces: str, serial: int = 7, misses: int = 0) -> None:
+    sighting = site.book.find(gen.NAMESPACE, f"rack{number}")
+    assert sighting is not None
+    site.book.answered(sighting.server, serial, site.now())
+    sighting.status, sighting.status_at, sighting.misses = gen.status(*interfaces), site.now(), misses
+
+
+def region(site: Site) -> RegionController:
+    return site.cache.regions(gen.NAMESPACE)[0]
+
+
+def values(site: Site, name: str) -> dict[str, float]:
+    """Labels besides the region's, as text -> value, of one metric."""
+    found = re.findall(rf"^{name}(?:{{(.*)}})? (.*)$", build_metrics(site), re.MULTILINE)
+    return {labels.removeprefix(OF_DEMO).removeprefix(","): float(value) for labels, value in found}
+
+
+def test_state_of_a_region(laid_out: Site) -> None:
+    assert values(laid_out, "rackrelay_racks") == {
+        'tier="healthy"': 2,
+        'tier="degraded"': 0,
+        'tier="drained"': 0,
+        'tier="unreachable"': 1,
+    }
+    assert values(laid_out, "rackrelay_zone_serial") == {"": 7}
+    assert values(laid_out, "rackrelay_zone_servers") == {
+        'state="current"': 1,
+        'state="outdated"': 1,
+        'state="unreachable"': 1,
+    }
+    assert values(laid_out, "rackrelay_subnets") == {
+        'state="healthy"': 0,
+        'state="degraded"': 1,
+        'state="fail_open"': 1,
+        'state="no_racks"': 1,
+    }
+    assert values(laid_out, "rackrelay_subnet_fail_open") == {'subnet="prov-30"': 1}
+
+
+def test_server_with_other_content_by_the_right_serial_is_out_of_date(laid_out: Site) -> None:
+    (server, *_) = laid_out.servers_of(region(laid_out))
+    state = laid_out.zones[DEMO]
+    laid_out.zones[DEMO] = ZoneState(state.zone, state.answers, {server: Outcome.DRIFTED})
+    assert values(laid_out, "rackrelay_zone_servers")['state="outdated"'] == 2
+
+
+def test_who_does_not_lead_says_so_and_nothing_of_the_regions(laid_out: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert values(laid_out, "rackrelay_leader") == {"": 1}
+
+    def refuse() -> float:
+        raise NotLeading("another leads")
+
+    monkeypatch.setattr(laid_out.client, "fence", refuse)
+    assert values(laid_out, "rackrelay_leader") == {"": 0}
+    for name in ("rackrelay_racks", "rackrelay_subnets", "rackrelay_zone_serial", "rackrelay_subnet_fail_open"):
+        assert values(laid_out, name) == {}
+    assert values(laid_out, "rackrelay_probes_total") == {"": 0}
+
+
+def test_deeds_are_counted(laid_out: Site) -> None:
+    laid_out.tally.probes[DEMO] += 4
+    laid_out.tally.misses[DEMO] += 3
+    laid_out.tally.updated([Outcome.UPDATED, Outcome.UPDATED, Outcome.REFUSED])
+    laid_out.tally.published(DEMO, 0.03)
+    assert values(laid_out, "rackrelay_probes_total") == {"": 4}
+    assert values(laid_out, "rackrelay_probe_misses_total") == {"": 3}
+    updates = values(laid_out, "rackrelay_zone_updates_total")
+    assert (updates['outcome="updated"'], updates['outcome="refused"'], len(updates)) == (2, 1, len(Outcome))
+    buckets = values(laid_out, "rackrelay_zone_publish_seconds_bucket")
+    assert (buckets['le="0.025"'], buckets['le="0.05"'], buckets['le="+Inf"']) == (0, 1, 1)
+    assert values(laid_out, "rackrelay_zone_publish_seconds_count") == {"": 1}
+
+
+def test_queue(laid_out: Site) -> None:
+    laid_out.waiting()
+    laid_out.queue.add(Key("zone", *DEMO))
+    assert values(laid_out, "rackrelay_queue_waiting")['kind="zone"'] == 1
+    assert set(values(laid_out, "rackrelay_queue_failing").values()) == {0}
+
+
+def test_number_of_series_does_not_grow_with_subnets(laid_out: Site) -> None:
+    def series() -> int:
+        return sum(not line.startswith("#") for line in build_metrics(laid_out).splitlines())
+
+    before = series()
+    for number in range(200):
+        laid_out.put(SUBNET, gen.body("Subnet", f"more-{number}", {"cidr": f"10.40.{number}.0/24"}))
+    laid_out.zones[DEMO] = ZoneState(gen.zone(7), find_answers(laid_out, region(laid_out)), {})
+    assert series() == before
+
+
+def test_exactly_the_metrics_that_there_are_are_documented(laid_out: Site) -> None:
+    laid_out.tally.published(DEMO, 0.03)
+    exported = set(re.findall(r"^# TYPE (\S+)", build_metrics(laid_out), re.MULTILINE))
+    documented = set(re.findall(r"^\| `(rackrelay_\w+)`", DOCUMENT.read_text(), re.MULTILINE))
+    assert documented == exported
