@@ -168,6 +168,22 @@ async def test_second_look_changes_nothing(lab: Lab) -> None:
     assert lab.site.waiting() == set()
 
 
+async def test_versions_and_what_became_of_updates_are_counted(lab: Lab) -> None:
+    fake = lab.add_rack(2)
+    lab.see(2, 0)
+    await lab.reconcile()
+    lab.see(2, 1, interfaces=gen.status("10.10.0.7/24").interfaces)
+    fake.silent = True
+    await lab.reconcile()
+    await lab.reconcile()
+    tally = lab.site.tally
+    published = [s for s in tally.publishes[lab.region.meta.key].samples({}) if s.suffix == "_count"]
+    assert [s.value for s in published] == [2]
+    # The first server was repaired, from an empty zone; the second time it was in reach and did not answer any more.
+    assert tally.updates[Outcome.UPDATED] == 1
+    assert tally.updates[Outcome.UNREACHABLE] >= 1
+
+
 async def test_config_map_is_written_before_the_servers(lab: Lab) -> None:
     """Otherwise a serial could be used twice after a crash in between."""
     fake = lab.add_rack(2)
