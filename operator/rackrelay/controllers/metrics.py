@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from rackrelay.controllers.context import Context, RegionKey, ZoneState
+from rackrelay.controllers.external import external_keys
 from rackrelay.controllers.subnet import health_reason
 from rackrelay.errors import NotLeading
 from rackrelay.exposition import Family, Sample, render_families
@@ -19,7 +20,7 @@ from rackrelay.zone.publish import Outcome
 from rackrelay.zone.records import Answer
 
 _SUBNET_STATES = {"AllHealthy": "healthy", "Degraded": "degraded", "FailOpen": "fail_open", "NoRacks": "no_racks"}
-_QUEUED = ("rack", "region", "subnet", "zone")
+_QUEUED = ("external", "rack", "region", "subnet", "zone")
 
 
 def build_metrics(context: Context) -> str:
@@ -45,7 +46,7 @@ def _leads(context: Context) -> bool:
 
 
 def _work(context: Context) -> Iterator[Family]:
-    waiting, failing = context.queue.counts()
+    waiting, failing = (a + b for a, b in zip(context.queue.counts(), context.publishing.counts(), strict=True))
     yield _gauge(
         "rackrelay_queue_waiting", "Keys that wait to be reconciled.", ((waiting[k], {"kind": k}) for k in _QUEUED)
     )
@@ -93,6 +94,16 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
         "Name servers by whether they serve the published zone.",
         ((n, {**_of(r.meta.key), "state": s}) for r, state in decided for s, n in _servers(context, r, state).items()),
     )
+    yield _gauge(
+        "rackrelay_external_dns_servers",
+        "Servers of spec.external.dns by whether they have the zone.",
+        (
+            (n, {**_of(r.meta.key), "state": s})
+            for r in regions
+            if r.external_dns is not None
+            for s, n in _external(context, r).items()
+        ),
+    )
     answered = [(r, _answered(context, r, state)) for r, state in decided]
     yield _gauge(
         "rackrelay_subnets",
@@ -127,6 +138,12 @@ def _server(context: Context, server: NameServer, state: ZoneState) -> str:
         return "unreachable"
     drifted = state.outcomes.get(server) is Outcome.DRIFTED
     return "current" if serial == state.zone.serial and not drifted else "outdated"
+
+
+def _external(context: Context, region: RegionController) -> dict[str, int]:
+    sights = [context.external.get(key) for key in external_keys(region)]
+    failing = sum(sight is not None and sight.trouble is not None for sight in sights)
+    return {"published": sum(sight is not None for sight in sights) - failing, "failing": failing}
 
 
 def _answered(context: Context, region: RegionController, state: ZoneState) -> list[tuple[Subnet, Answer]]:

@@ -7,12 +7,14 @@ import pytest
 from lab.paths import REPOSITORY
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.context import ExternalSight, ZoneState
+from rackrelay.controllers.external import external_keys
 from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.zone import find_answers
 from rackrelay.errors import NotLeading
 from rackrelay.model.region import RegionController
+from rackrelay.zone.external import Trouble
 from rackrelay.zone.publish import Outcome
 from tests import gen
 from tests.unit.controllers.site import Site
@@ -119,10 +121,27 @@ def test_deeds_are_counted(laid_out: Site) -> None:
     assert values(laid_out, "rackrelay_zone_publish_seconds_count") == {"": 1}
 
 
+def publish_outside(site: Site) -> None:
+    """The zone is published at two servers that rackrelay does not run; one refuses the key."""
+    servers = {"addresses": ["192.0.2.53", "192.0.2.54"], "tsigSecretRef": {"name": "outside"}}
+    site.put(REGION, gen.body("RegionController", "demo", {"external": {"dns": servers}}))
+    first, second = external_keys(region(site))
+    site.external[first] = ExternalSight()
+    site.external[second] = ExternalSight(trouble=Trouble("KeyRefused", "refuses the key"))
+
+
+def test_servers_of_somebody_else(laid_out: Site) -> None:
+    assert values(laid_out, "rackrelay_external_dns_servers") == {}
+    publish_outside(laid_out)
+    assert values(laid_out, "rackrelay_external_dns_servers") == {'state="published"': 1, 'state="failing"': 1}
+
+
 def test_queue(laid_out: Site) -> None:
     laid_out.waiting()
     laid_out.queue.add(Key("zone", *DEMO))
-    assert values(laid_out, "rackrelay_queue_waiting")['kind="zone"'] == 1
+    laid_out.publishing.add(Key("external", *DEMO, "192.0.2.53"))
+    waiting = values(laid_out, "rackrelay_queue_waiting")
+    assert (waiting['kind="zone"'], waiting['kind="external"'], waiting['kind="rack"']) == (1, 1, 0)
     assert set(values(laid_out, "rackrelay_queue_failing").values()) == {0}
 
 
@@ -139,6 +158,7 @@ def test_number_of_series_does_not_grow_with_subnets(laid_out: Site) -> None:
 
 def test_exactly_the_metrics_that_there_are_are_documented(laid_out: Site) -> None:
     laid_out.tally.published(DEMO, 0.03)
+    publish_outside(laid_out)
     exported = set(re.findall(r"^# TYPE (\S+)", build_metrics(laid_out), re.MULTILINE))
     documented = set(re.findall(r"^\| `(rackrelay_\w+)`", DOCUMENT.read_text(), re.MULTILINE))
     assert documented == exported
