@@ -23,6 +23,7 @@ def test_region_gets_its_defaults(resources: Resources) -> None:
         "dns": {"dnssecValidation": "Auto"},
         "http": {"port": 5240},
         "tsig": {"rotation": 1},
+        "failureDetection": {"intervalMilliseconds": 250, "misses": 3},
     }
 
 
