@@ -1,6 +1,7 @@
 """A Client that keeps objects in memory and remembers what was written, for decisions that need no API server."""
 
 import base64
+from collections.abc import AsyncIterator
 from typing import Any
 
 from rackrelay.cluster.client import Client, Kind, Manifest
@@ -31,9 +32,9 @@ class FakeClient(Client):
         self._check()
         return self.objects.get((kind.name, namespace, name))
 
-    async def list(self, kind: Kind, namespace: str = "", **query: str) -> list[Manifest]:
+    async def pages(self, kind: Kind, namespace: str = "", **query: str) -> AsyncIterator[list[Manifest]]:
         self._check()
-        return [o for (k, ns, _), o in self.objects.items() if k == kind.name and ns == namespace]
+        yield [o for (k, ns, _), o in self.objects.items() if k == kind.name and ns == namespace]
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest | None:
         self._check()

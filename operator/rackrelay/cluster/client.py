@@ -5,7 +5,7 @@ All exceptions of the client library are converted here, in one place.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -102,19 +102,22 @@ class Client:
                 return None
             raise
 
-    async def list(self, kind: Kind, namespace: str = "", **query: str) -> list[Manifest]:
-        """All objects of a kind in a namespace, page by page; only ours where the kind is shared with others."""
+    async def pages(self, kind: Kind, namespace: str = "", **query: str) -> AsyncIterator[list[Manifest]]:
+        """What `list` gives, in parts, for who does not need to hold a thousand pods at once."""
         query.setdefault("limit", str(PAGE))
         if kind in SELECTORS:
             query.setdefault("labelSelector", SELECTORS[kind])
-        items: list[Manifest] = []
         while True:
             page = await self._call("GET", kind.path(namespace), query)
             # Items of a LIST do not say what they are; objects from everywhere else do.
-            items += [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in page["items"]]
+            yield [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in page["items"]]
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
-                return items
+                return
+
+    async def list(self, kind: Kind, namespace: str = "", **query: str) -> list[Manifest]:
+        """All objects of a kind in a namespace; only ours where the kind is shared with others."""
+        return [item async for page in self.pages(kind, namespace, **query) for item in page]
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest | None:
         """The object as created, or None when one of that name exists."""

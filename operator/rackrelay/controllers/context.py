@@ -216,34 +216,38 @@ class Context:
 
     def views_of(self, rack: RackController) -> list[RackView]:
         """The racks of a RackController, one a node, each with its tier now and the addresses that count."""
-        return [self._view(rack, node, pod) for node, pod in self.hosts_of(rack)]
+        now = self.now()
+        return [self._view(rack, host, now) for host in self.hosts_of(rack)]
 
-    def _view(self, rack: RackController, node: Node, pod: Pod | None) -> RackView:
-        judgement = self.judge(rack, node, pod)
+    def _view(self, rack: RackController, host: Host, now: float) -> RackView:
+        node = host[0]
         sighting = self.book.find(rack.meta.namespace, node.name)
+        judgement = self.judge(rack, host, sighting, now)
         if sighting is not None:
-            judgement = temper(sighting.steadiness, judgement, self.now())
+            judgement = temper(sighting.steadiness, judgement, now)
         return RackView(node.name, self.book.addresses(rack, node.name), judgement)
 
-    def judge(self, rack: RackController, node: Node, pod: Pod | None) -> Judgement:
+    def judge(self, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:
         """The tier of one rack as it looks at this moment, whatever its past."""
-        sighting = self.book.find(rack.meta.namespace, node.name)
+        node, pod = host
         asked = node.drained or node.name in rack.drained_nodes
         leaving = pod is not None and pod.deleting
-        now = self.now()
         heard = self.book.heard(rack.meta.namespace, node.name, now)
         evidence = sighting.evidence(asked, leaving, heard) if sighting and pod else Evidence(misses=0)
         return judge(evidence, now, sighting.detection if sighting else FailureDetection())
 
-    def note_judgement(self, rack: RackController, node: Node, pod: Pod | None) -> bool:
-        """Add the judgement of this moment to one rack's past; whether what to act on is another than before."""
-        sighting = self.book.find(rack.meta.namespace, node.name)
-        if sighting is None:
-            return False
-        judged, now = self.judge(rack, node, pod), self.now()
-        sighting.steadiness = observe(sighting.steadiness, judged, now)
-        before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
-        return sighting.judgement != before
+    def note_judgements(self, rack: RackController) -> bool:
+        """Add the judgement of this moment to each rack's past; whether what to act on is another for any of them."""
+        now, changed = self.now(), False
+        for host in self.hosts_of(rack):
+            sighting = self.book.find(rack.meta.namespace, host[0].name)
+            if sighting is None:
+                continue
+            judged = self.judge(rack, host, sighting, now)
+            sighting.steadiness = observe(sighting.steadiness, judged, now)
+            before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
+            changed = changed or sighting.judgement != before
+        return changed
 
     def replicas_of(self, region: RegionController) -> list[NameServer]:
         """The region's own name servers; their agents hear the racks."""
@@ -270,6 +274,14 @@ class Context:
             return [*self.replicas_of(region), *racks]
 
         return self.cache.derive(("servers", region.meta.key), (NODE, POD, RACK, REGION), compute)
+
+    def owners(self) -> Mapping[NameServer, RegionController]:
+        """Every name server with its region."""
+
+        def compute() -> Mapping[NameServer, RegionController]:
+            return {server: region for region in self.live_regions() for server in self.servers_of(region)}
+
+        return self.cache.derive("owners", (NODE, POD, RACK, REGION), compute)
 
     def sighting_of(self, pod: Pod) -> Sighting | None:
         """What was seen of a pod's name server and agent."""

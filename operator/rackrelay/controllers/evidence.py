@@ -114,6 +114,7 @@ class EvidenceBook:
     _sightings: dict[ServerKey, Sighting] = field(default_factory=dict)
     _remembered: dict[ServerKey, tuple[Address, ...]] = field(default_factory=dict)
     _hearings: dict[ServerKey, Hearing] = field(default_factory=dict)
+    _told: tuple[str, float, list[Hearing]] = field(default_factory=lambda: ("", -math.inf, []))
 
     def track(
         self, servers: Iterable[NameServer], detection: Mapping[NameServer, FailureDetection] | None = None
@@ -136,20 +137,26 @@ class EvidenceBook:
 
     def note_silence(self, now: float) -> None:
         """Note since when servers have been silent, and which racks of a namespace fell silent together."""
+        silent = False
+        for sighting in self._sightings.values():
+            sighting.lost_together = False
+            if sighting.is_silent and sighting.answered_at is not None:
+                sighting.silent_since = sighting.silent_since or now
+                silent = True
+            else:
+                sighting.silent_since = None
+        if silent:
+            self._note_crowds()
+
+    def _note_crowds(self) -> None:
         # Racks that are asked at different paces are not found to be silent together, whatever happened to them.
         crowds: dict[tuple[str, FailureDetection], dict[str, float | None]] = {}
         for (namespace, name), sighting in self._sightings.items():
-            silent = sighting.answered_at is not None and sighting.is_silent
-            sighting.silent_since = (sighting.silent_since or now) if silent else None
             if sighting.server.port == PORT_DNS:
                 crowds.setdefault((namespace, sighting.detection), {})[name] = sighting.silent_since
-        together = {
-            (namespace, name)
-            for (namespace, detection), crowd in crowds.items()
-            for name in lost_together(crowd, max(CROWD_WINDOW_S, 2 * detection.interval_s))
-        }
-        for key, sighting in self._sightings.items():
-            sighting.lost_together = key in together
+        for (namespace, detection), crowd in crowds.items():
+            for name in lost_together(crowd, max(CROWD_WINDOW_S, 2 * detection.interval_s)):
+                self._sightings[(namespace, name)].lost_together = True
 
     def hear(self, replica: NameServer, heard: Heard, now: float) -> bool:
         """Whether what a region replica hears brought another status of a rack.
@@ -196,14 +203,22 @@ class EvidenceBook:
 
     def heard(self, namespace: str, rack: str, now: float) -> bool | None:
         """Whether any region replica hears a rack; None when none of them can tell."""
-        known = None
-        for key, hearing in self._hearings.items():
-            if key[0] == namespace and self._can_tell(key, hearing, now):
-                beat = hearing.racks.get(rack)
-                if beat is not None and beat.heard:
-                    return True
-                known = False
-        return known
+        telling = self._telling(namespace, now)
+        if not telling:
+            return None
+        for hearing in telling:
+            beat = hearing.racks.get(rack)
+            if beat is not None and beat.heard:
+                return True
+        return False
+
+    def _telling(self, namespace: str, now: float) -> list[Hearing]:
+        """The replicas of a namespace that can tell whom they hear. The same for all racks that are judged at once."""
+        if self._told[:2] != (namespace, now):
+            hearings = self._hearings.items()
+            telling = [h for key, h in hearings if key[0] == namespace and self._can_tell(key, h, now)]
+            self._told = (namespace, now, telling)
+        return self._told[2]
 
     def _can_tell(self, replica: ServerKey, hearing: Hearing, now: float) -> bool:
         sighting = self._sightings[replica]

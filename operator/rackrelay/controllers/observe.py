@@ -62,7 +62,7 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
 
 async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
     """Ask the servers of the regions whose turn it is for the SOA, a batch at a time."""
-    owners = {server: region for region in context.live_regions() for server in context.servers_of(region)}
+    owners = context.owners()
     sightings = context.book.track(owners, {server: region.detection for server, region in owners.items()})
     asked = [sighting for sighting in sightings if owners[sighting.server].meta.key in turns]
     # Nobody's next turn may be held up, the fastest region's neither.
@@ -84,9 +84,7 @@ def enqueue_changes(context: Context, repair: bool) -> None:
     """
     for region in context.live_regions():
         # All of them: each is noted.
-        changed = [
-            context.note_judgement(rack, *host) for rack in context.racks_of(region) for host in context.hosts_of(rack)
-        ]
+        changed = [context.note_judgements(rack) for rack in context.racks_of(region)]
         behind = note_lag(context, region)
         if any(changed) or (behind and repair):
             context.queue.add(Key("zone", *region.meta.key))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 
-from rackrelay.cluster.cache import KINDS
+from rackrelay.cluster.cache import KINDS, Key, Record, parse_records
 from rackrelay.cluster.client import Kind
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.routing import route
@@ -41,8 +41,10 @@ async def resync(context: Context, kind: Kind, namespace: str) -> None:
         ClusterError: the LIST failed; the cache stays as it is.
     """
     mark = context.cache.mark()
-    bodies = await context.client.list(kind, namespace)
-    for before, after in context.cache.sweep(kind, namespace, bodies, mark):
+    found: dict[Key, Record] = {}
+    async for page in context.client.pages(kind, namespace):
+        found.update(parse_records(kind, page))
+    for before, after in context.cache.sweep(kind, namespace, found, mark):
         route(context, kind, before, after)
 
 

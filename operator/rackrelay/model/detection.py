@@ -1,6 +1,7 @@
 """How soon a name server that says nothing counts as silent: what `spec.failureDetection` of a region asks for."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 # What follows from a pace is chosen such that the default one gives these.
 _USUAL_PATIENCE_S = 0.75
@@ -20,13 +21,13 @@ class FailureDetection:
         """How long a server may say nothing."""
         return self.interval_s * self.misses
 
-    @property
+    @cached_property
     def poll_wait_s(self) -> float:
         """How long a region replica that has nothing new to say may keep us waiting."""
         usual = _POLL_WAIT_S * self.patience_s / _USUAL_PATIENCE_S
         return max(_SHORTEST_POLL_WAIT_S, min(_POLL_WAIT_S, usual))
 
-    @property
+    @cached_property
     def hearing_fresh_s(self) -> float:
         """For how long the last answer of a region replica tells whom it hears."""
         return self.poll_wait_s + max(self.poll_wait_s, self.patience_s)

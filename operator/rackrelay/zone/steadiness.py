@@ -30,6 +30,9 @@ class Steadiness:
 
 def observe(past: Steadiness, judged: Judgement, now: float) -> Steadiness:
     """The past with one more judgement in it."""
+    if judged.tier is Tier.HEALTHY and past.good_since is not None and not past.falls:
+        # Nearly always, for nearly all.
+        return past
     falls = tuple(moment for moment in past.falls if now - moment <= WINDOW_S)
     if judged.tier is Tier.HEALTHY:
         since = now if past.good_since is None else past.good_since

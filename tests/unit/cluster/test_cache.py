@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from rackrelay import names
-from rackrelay.cluster.cache import Cache, Resource
+from rackrelay.cluster.cache import Cache, Resource, parse_records
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
 from rackrelay.model.subnet import Subnet
 from tests import gen
@@ -91,7 +91,7 @@ def test_list_removes_what_is_gone_and_adds_what_was_missed() -> None:
     cache = Cache()
     for name in ("stays", "gone"):
         cache.upsert(SUBNET, subnet(name))
-    changes = list(cache.sweep(SUBNET, NS, [subnet("stays"), subnet("missed")], cache.mark()))
+    changes = list(cache.sweep(SUBNET, NS, parse_records(SUBNET, [subnet("stays"), subnet("missed")]), cache.mark()))
     assert [(bool(before), bool(after)) for before, after in changes] == [(True, False), (False, True)]
     assert known(cache) == ["missed", "stays"]
 
@@ -101,7 +101,7 @@ def test_list_of_one_namespace_leaves_others_alone() -> None:
     body = subnet("there")
     body["metadata"]["namespace"] = "elsewhere"
     cache.upsert(SUBNET, body)
-    assert list(cache.sweep(SUBNET, NS, [], cache.mark())) == []
+    assert list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), cache.mark())) == []
     assert [s.meta.name for s in cache.subnets("elsewhere")] == ["there"]
 
 
@@ -109,7 +109,7 @@ def test_object_created_while_the_list_was_under_way_stays() -> None:
     cache = Cache()
     mark = cache.mark()
     cache.upsert(SUBNET, subnet("new"))
-    assert list(cache.sweep(SUBNET, NS, [], mark)) == []
+    assert list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), mark)) == []
     assert known(cache) == ["new"]
 
 
@@ -118,7 +118,7 @@ def test_object_deleted_while_the_list_was_under_way_stays_away() -> None:
     cache.upsert(SUBNET, subnet("old"))
     mark = cache.mark()
     cache.remove(SUBNET, (NS, "old"))
-    assert list(cache.sweep(SUBNET, NS, [subnet("old")], mark)) == []
+    assert list(cache.sweep(SUBNET, NS, parse_records(SUBNET, [subnet("old")]), mark)) == []
     assert known(cache) == []
 
 
@@ -127,7 +127,7 @@ def test_object_changed_while_the_list_was_under_way_keeps_the_newer_state() -> 
     cache.upsert(SUBNET, subnet("a"))
     mark = cache.mark()
     cache.upsert(SUBNET, subnet("a", addresses=["10.10.0.2"]))
-    assert list(cache.sweep(SUBNET, NS, [subnet("a")], mark)) == []
+    assert list(cache.sweep(SUBNET, NS, parse_records(SUBNET, [subnet("a")]), mark)) == []
     assert cache.subnet_status(gen.subnet("10.10.0.0/24", "a")) == {"addresses": ["10.10.0.2"]}
 
 
@@ -136,15 +136,15 @@ def test_event_that_changed_nothing_counts_as_newer_all_the_same() -> None:
     cache.upsert(SUBNET, subnet("a"))
     mark = cache.mark()
     cache.upsert(SUBNET, subnet("a"))
-    assert list(cache.sweep(SUBNET, NS, [], mark)) == []
+    assert list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), mark)) == []
 
 
 def test_next_list_corrects_what_an_earlier_one_had_to_leave() -> None:
     cache = Cache()
     mark = cache.mark()
     cache.upsert(SUBNET, subnet("a"))
-    list(cache.sweep(SUBNET, NS, [], mark))
-    assert len(list(cache.sweep(SUBNET, NS, [], cache.mark()))) == 1
+    list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), mark))
+    assert len(list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), cache.mark()))) == 1
     assert known(cache) == []
 
 
@@ -183,5 +183,5 @@ def test_lists_follow_the_newest_spec() -> None:
     assert [str(s.cidr) for s in cache.subnets(NS)] == ["10.10.0.0/24"]
     cache.upsert(SUBNET, subnet("a", "10.20.0.0/24"))
     assert [str(s.cidr) for s in cache.subnets(NS)] == ["10.20.0.0/24"]
-    list(cache.sweep(SUBNET, NS, [], cache.mark()))
+    list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), cache.mark()))
     assert cache.subnets(NS) == []
