@@ -1,9 +1,11 @@
 """The first picture, and LISTs that bring back what was missed."""
 
 import asyncio
-from collections.abc import Callable
+import weakref
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,31 @@ async def test_nothing_is_queued_while_anything_cannot_be_read(site: Site, monke
     site.client.fail = False
     await filling
     assert "zone demo" in site.waiting()
+
+
+class Body(dict[str, Any]):
+    """An object whose end can be seen."""
+
+
+async def test_objects_of_a_page_are_gone_before_the_next_one_comes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand pods at once take more memory than everything else."""
+    seen: list[weakref.ref[Body]] = []
+    alive: list[int] = []
+
+    async def pages(kind: Kind, namespace: str) -> AsyncIterator[list[Body]]:
+        for number in range(5):
+            alive.append(sum(1 for body in seen if body() is not None))
+            page = [Body(metadata={"name": f"rack{number}"})]
+            seen.append(weakref.ref(page[0]))
+            yield page
+            del page
+
+    monkeypatch.setattr(site.client, "pages", pages)
+    await resync(site, NODE, "")
+    assert len(site.cache.nodes()) == 5
+    assert max(alive) <= 1
 
 
 async def test_failed_list_takes_nothing_away(site: Site) -> None:
