@@ -36,6 +36,8 @@ Host = tuple[Node, Pod | None]
 
 # Each holds a zone and computes for most of its time.
 PARALLEL_REPAIRS = 4
+# A change is with all servers by then.
+FOLLOW_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -283,17 +285,25 @@ class Context:
 
         return self.cache.derive("owners", (NODE, POD, RACK, REGION), compute)
 
+    def detections(self) -> Mapping[NameServer, FailureDetection]:
+        """How soon each name server counts as silent."""
+
+        def compute() -> Mapping[NameServer, FailureDetection]:
+            return {server: region.detection for server, region in self.owners().items()}
+
+        return self.cache.derive("detections", (NODE, POD, RACK, REGION), compute)
+
     def sighting_of(self, pod: Pod) -> Sighting | None:
         """What was seen of a pod's name server and agent."""
         name = pod.node if pod.component == names.COMPONENT_RACK else pod.name
         return self.book.find(pod.namespace, name)
 
     def enqueue_region(self, region: RegionController) -> None:
-        """Have a region, its zone and its racks reconciled."""
+        """Have a zone decided, and a moment later what its region and racks consist of: that computes for long."""
         self.queue.add(Key("zone", *region.meta.key))
-        self.queue.add(Key("region", *region.meta.key))
+        self.queue.add_later(Key("region", *region.meta.key), FOLLOW_S)
         for rack in self.racks_of(region):
-            self.queue.add(Key("rack", *rack.meta.key))
+            self.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
 
     def enqueue_namespace(self, namespace: str) -> None:
         """Have everything of a namespace reconciled."""

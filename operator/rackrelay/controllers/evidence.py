@@ -127,7 +127,7 @@ class EvidenceBook:
         for server in servers:
             key = (server.namespace, server.name)
             known = self._sightings.get(key) or Sighting(server)
-            if known.server != server:
+            if known.server is not server and known.server != server:
                 known.server, known.asked_at = server, None
             known.detection = (detection or {}).get(server) or USUAL
             kept[key] = known

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from rackrelay.controllers.context import Context, RegionKey
+from rackrelay.controllers.context import FOLLOW_S, Context, RegionKey
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.rounds import Rounds
 from rackrelay.model.region import RegionController
@@ -63,18 +63,20 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
 async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
     """Ask the servers of the regions whose turn it is for the SOA, a batch at a time."""
     owners = context.owners()
-    sightings = context.book.track(owners, {server: region.detection for server, region in owners.items()})
-    asked = [sighting for sighting in sightings if owners[sighting.server].meta.key in turns]
+    sightings = context.book.track(owners, context.detections())
+    regions = zip(sightings, owners.values(), strict=True)
+    asked = [(sighting, region) for sighting, region in regions if region.meta.key in turns]
     # Nobody's next turn may be held up, the fastest region's neither.
     fastest_s = min((region.detection.interval_s for region in context.live_regions()), default=0.0)
     pause_s = SPREAD_FACTOR * fastest_s * BATCH / max(BATCH, len(asked))
     for first in range(0, len(asked), BATCH):
         if first:
             await asyncio.sleep(pause_s)
-        for sighting in asked[first : first + BATCH]:
-            sighting.asked_at = context.now()
-            context.tally.probes[owners[sighting.server].meta.key] += 1
-            prober.ask(Question(sighting.server, owners[sighting.server].domain))
+        now = context.now()
+        for sighting, region in asked[first : first + BATCH]:
+            sighting.asked_at = now
+            context.tally.probes[region.meta.key] += 1
+            prober.ask(Question(sighting.server, region.domain))
 
 
 def enqueue_changes(context: Context, repair: bool) -> None:
@@ -89,7 +91,7 @@ def enqueue_changes(context: Context, repair: bool) -> None:
         if any(changed) or (behind and repair):
             context.queue.add(Key("zone", *region.meta.key))
             for rack in context.racks_of(region):
-                context.queue.add(Key("rack", *rack.meta.key))
+                context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
 
 
 def note_lag(context: Context, region: RegionController) -> bool:

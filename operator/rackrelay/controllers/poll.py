@@ -14,8 +14,9 @@ from rackrelay.probe.agents import fetch_status
 
 LOOK_EVERY_S = 0.1
 PARALLEL = 64
+SMALL_SITE = 100
 # An answer costs half a millisecond. Agents that a region hears bring their news there, so these polls only make sure.
-POLLS_PER_S = 100
+POLLS_PER_S = 50
 # Two in a row may fail before an agent counts as silent, which is after five seconds.
 UNHEARD_INTERVAL_S = 2.0
 
@@ -40,7 +41,7 @@ async def poll_forever(context: Context, chance: Callable[[], float] = random.ra
 
 def interval_s(servers: int, heard: bool, shortest_s: float) -> float:
     """Seconds between two polls of one of so many servers. `heard`: a region hears its agent."""
-    spread_s = max(shortest_s, servers / POLLS_PER_S)
+    spread_s = shortest_s if servers <= SMALL_SITE else max(shortest_s, servers / POLLS_PER_S)
     return spread_s if heard else max(shortest_s, min(spread_s, UNHEARD_INTERVAL_S))
 
 

@@ -24,8 +24,10 @@ class Site(Context):
         return stored
 
     def waiting(self) -> set[str]:
-        """What is to be reconciled, such as `zone demo`; asking empties the queue."""
-        keys = {f"{k.what} {k.name}" for k in self.queue._dirty}
+        """What is to be reconciled, now or later, such as `zone demo`; asking empties the queue."""
+        keys = {f"{k.what} {k.name}" for k in (*self.queue._dirty, *self.queue._timers)}
+        for timer in self.queue._timers.values():
+            timer.cancel()
         self.queue = Queue(never)
         return keys
 

@@ -8,7 +8,7 @@ from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers.context import RegionKeys
 from rackrelay.controllers.evidence import Sighting
-from rackrelay.controllers.poll import POLLS_PER_S, UNHEARD_INTERVAL_S, choose_next, interval_s
+from rackrelay.controllers.poll import POLLS_PER_S, SMALL_SITE, UNHEARD_INTERVAL_S, choose_next, interval_s
 from tests import gen
 from tests.unit.controllers.site import Site
 
@@ -17,9 +17,9 @@ from tests.unit.controllers.site import Site
     ("servers", "heard", "expected"),
     [
         pytest.param(2, True, 1.0, id="a small site: a daemon that dies shows within a second"),
-        pytest.param(POLLS_PER_S, False, 1.0, id="the largest small site"),
-        pytest.param(10 * POLLS_PER_S, True, 10.0, id="a region brings the news"),
-        pytest.param(10 * POLLS_PER_S, False, UNHEARD_INTERVAL_S, id="nobody else does"),
+        pytest.param(SMALL_SITE, False, 1.0, id="the largest small site"),
+        pytest.param(20 * POLLS_PER_S, True, 20.0, id="a region brings the news"),
+        pytest.param(20 * POLLS_PER_S, False, UNHEARD_INTERVAL_S, id="nobody else does"),
     ],
 )
 def test_interval(servers: int, heard: bool, expected: float) -> None:
@@ -32,7 +32,7 @@ def large(site: Site) -> Site:
     site.put(REGION, gen.body("RegionController"))
     site.put(RACK, gen.body("RackController", "demo", {"pods": {"nodeSelector": gen.RACK_NODES}}))
     labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
-    for number in range(3 * POLLS_PER_S):
+    for number in range(3 * SMALL_SITE):
         name = f"rack{number}"
         site.put(NODE, {"metadata": {"name": name, "labels": gen.RACK_NODES}})
         metadata = {"namespace": gen.NAMESPACE, "name": name, "uid": name, "labels": labels}
@@ -67,7 +67,7 @@ def test_who_is_heard_by_a_region_is_asked_seldom_and_the_others_often(large: Si
         sighting.polled_at -= UNHEARD_INTERVAL_S
     heard.vouched_at, unheard.vouched_at = large.now(), -math.inf
     assert choose(large) == [unheard]
-    heard.polled_at -= 1.0
+    heard.polled_at -= 4.0
     assert choose(large) == [heard]
 
 

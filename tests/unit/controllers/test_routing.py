@@ -55,7 +55,7 @@ def test_deleted_resource_concerns_the_others(laid_out: Site) -> None:
     assert leave(laid_out, REGION, "demo") == {"region demo", "rack demo"}
 
 
-def test_node_concerns_regions_and_racks_and_no_subnet(laid_out: Site) -> None:
+async def test_node_concerns_regions_and_racks_and_no_subnet(laid_out: Site) -> None:
     """The zone has those Subnets reconciled whose answer changed: one Node must not cost five hundred of them."""
     assert arrive(laid_out, NODE, {"metadata": {"name": "rack1"}}) == EVERYTHING - {"subnet prov"}
 
