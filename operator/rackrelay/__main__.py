@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from functools import partial
+from typing import Any
 
 import aiohttp
 import kopf
@@ -57,12 +58,22 @@ async def run(settings: Settings) -> None:
         done, _ = await asyncio.wait([work, *others], return_when=asyncio.FIRST_COMPLETED)
         # Work first: it gives the Lease back, which another operator waits for, while kopf takes its time.
         await _cancel(work)
+        asyncio.get_running_loop().set_exception_handler(ignore_cut_off_generators)
         stop.set()
         await _cancel(*others)
         await client.close()
         await unfenced.close()
         for task in done:
             task.result()
+
+
+def ignore_cut_off_generators(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What the loop does about an exception that nobody awaited, at the end.
+
+    kopf's watchers are cancelled in the middle of an event, and may complain while their generators are closed.
+    """
+    if "asyncgen" not in context:
+        loop.default_exception_handler(context)
 
 
 async def _cancel(*tasks: "asyncio.Task[None]") -> None:
