@@ -103,7 +103,7 @@ def test_rack_without_power_is_withdrawn_and_comes_back(site: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "misses", "at_least_s", "at_most_s"), [(1000, 4, 2.5, 30.0), (100, 2, 0.0, 2.5)]
+    ("milliseconds", "misses", "at_least_s", "at_most_s"), [(1000, 4, 2.5, 30.0), (100, 5, 0.0, 2.5)]
 )
 def test_region_says_how_soon_a_silent_rack_is_withdrawn(
     site: Rig, milliseconds: int, misses: int, at_least_s: float, at_most_s: float
@@ -156,20 +156,20 @@ def test_subnet_comes_and_goes(site: Rig) -> None:
 
 
 def test_relayed_subnet_follows_the_racks_of_the_one_that_serves_it(site: Rig) -> None:
-    site.apply("Subnet", "vlan", {"cidr": "10.30.0.0/24", "servedBy": "prov-a"})
-    site.wait_zone(**BOTH, _10_30_0_0__24=BOTH["_10_10_0_0__24"])
+    site.apply("Subnet", "vlan", {"cidr": "10.40.0.0/24", "servedBy": "prov-a"})
+    site.wait_zone(**BOTH, _10_40_0_0__24=BOTH["_10_10_0_0__24"])
     found = site.wait_conditions(SUBNET, "vlan", Ready=("True", "Applied"), Relayed=("True", "ServedBy"))
     assert found["status"]["clientSettings"]["dnsServers"] == ["10.10.0.2", "10.10.0.3"]
     site.cluster.patch(NODE, "", "rack2", {"metadata": {"labels": {names.LABEL_DRAIN: "true"}}})
     left = {"_10_10_0_0__24": ("10.10.0.3",), "_10_20_0_0__24": ("10.20.0.3",)}
-    site.wait_zone(**left, _10_30_0_0__24=("10.10.0.3",))
+    site.wait_zone(**left, _10_40_0_0__24=("10.10.0.3",))
     site.wait_conditions(SUBNET, "vlan", RacksHealthy=("False", "Degraded"))
     site.cluster.patch(NODE, "", "rack2", {"metadata": {"labels": {names.LABEL_DRAIN: None}}})
     site.cluster.patch(SUBNET, site.namespace, "vlan", {"spec": {"servedBy": "nobody"}})
     site.wait_zone(**BOTH)
     site.wait_conditions(SUBNET, "vlan", Reconciling=("True", "ServingSubnetNotFound"))
     site.cluster.patch(SUBNET, site.namespace, "vlan", {"spec": {"servedBy": "prov-b"}})
-    site.wait_zone(**BOTH, _10_30_0_0__24=("10.20.0.3",))
+    site.wait_zone(**BOTH, _10_40_0_0__24=("10.20.0.3",))
     site.cluster.delete(SUBNET, site.namespace, "vlan")
     site.wait_zone(**BOTH)
 
