@@ -227,7 +227,8 @@ class Context:
         judgement = self.judge(rack, host, sighting, now)
         if sighting is not None:
             judgement = temper(sighting.steadiness, judgement, now)
-        return RackView(node.name, self.book.addresses(rack, node.name), judgement)
+        addresses = self.book.addresses(rack, node.name)
+        return RackView(node.name, addresses, judgement, self.book.claims(rack.meta.namespace, node.name))
 
     def judge(self, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:
         """The tier of one rack as it looks at this moment, whatever its past."""

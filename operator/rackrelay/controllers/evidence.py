@@ -1,8 +1,9 @@
 """What the operator has seen of every name server and agent, kept while it runs."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import Address, AgentStatus, Heard, NameServer, PeerSight, RackBeat
@@ -113,6 +114,8 @@ class EvidenceBook:
 
     _sightings: dict[ServerKey, Sighting] = field(default_factory=dict)
     _remembered: dict[ServerKey, tuple[Address, ...]] = field(default_factory=dict)
+    _claims: dict[ServerKey, dict[Address, int]] = field(default_factory=dict)
+    _next_claim: Iterator[int] = field(default_factory=lambda: count(1))
     _hearings: dict[ServerKey, Hearing] = field(default_factory=dict)
     _told: tuple[str, float, list[Hearing]] = field(default_factory=lambda: ("", -math.inf, []))
 
@@ -264,14 +267,25 @@ class EvidenceBook:
     def remember(self, namespace: str, node: str, addresses: Iterable[Address]) -> None:
         """Addresses that a rack had before this operator started, used until its agent has been asked."""
         merged = dict.fromkeys((*self._remembered.get((namespace, node), ()), *addresses))
-        self._remembered[(namespace, node)] = tuple(merged)
+        self._know((namespace, node), tuple(merged))
+
+    def _know(self, key: ServerKey, addresses: tuple[Address, ...]) -> None:
+        if self._remembered.get(key) == addresses:
+            return
+        before = self._claims.get(key, {})
+        self._remembered[key] = addresses
+        self._claims[key] = {a: before[a] if a in before else next(self._next_claim) for a in addresses}
+
+    def claims(self, namespace: str, node: str) -> Mapping[Address, int]:
+        """Address of a rack -> its place in the order in which all racks came to have theirs, or were seen to."""
+        return self._claims.get((namespace, node), {})
 
     def addresses(self, rack: RackController, node: str) -> tuple[Address, ...]:
         """The addresses of a rack that count: with carrier, in `addresses.include`, not in `addresses.exclude`."""
         key = (rack.meta.namespace, node)
         sighting = self._sightings.get(key)
         if sighting is not None and sighting.status is not None:
-            self._remembered[key] = sighting.status.addresses
+            self._know(key, sighting.status.addresses)
         known = self._remembered.get(key, ())
         return tuple(a for a in known if counts(a, rack)) if rack.include or rack.exclude else known
 

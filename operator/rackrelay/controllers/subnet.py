@@ -36,6 +36,7 @@ async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
         *_balance(subnet, answer),
         *_relay(subnet, answer),
         *_overlap(context, subnet),
+        *_conflict(answer),
     ]
     await _write(context, subnet, status_fields(subnet, region, answer), conditions)
 
@@ -187,6 +188,17 @@ def _overlap(context: Context, subnet: Subnet) -> list[Condition]:
     listed = ", ".join(f"{o.meta.name} ({o.cidr})" for o in others)
     message = f"spec.cidr shares addresses with {listed}; a rack's address counts for the longest prefix alone"
     return [Condition(condition.OVERLAP, True, "NestedSubnets", message)]
+
+
+def _conflict(answer: Answer) -> list[Condition]:
+    if not answer.disputes:
+        return []
+    listed = "; ".join(
+        f"{d.address} is on {d.holder} and on {', '.join(d.others)}: it counts for {d.holder} alone"
+        for d in answer.disputes
+    )
+    message = f"{listed}; give each rack an address of its own, or name shared ones in spec.addresses.exclude"
+    return [Condition(condition.ADDRESS_CONFLICT, True, "SameAddress", message, alarming=True)]
 
 
 async def _write(context: Context, subnet: Subnet, fields: dict[str, Any], conditions: list[Condition]) -> None:

@@ -12,6 +12,7 @@ RACKS_HEALTHY = "RacksHealthy"
 EXTERNAL_DNS_PUBLISHED = "ExternalDNSPublished"
 CONFIG_APPLIED = "ConfigApplied"
 OVERLAP = "Overlapping"
+ADDRESS_CONFLICT = "AddressConflict"
 BALANCED = "Balanced"
 RELAYED = "Relayed"
 

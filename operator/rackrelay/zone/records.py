@@ -4,13 +4,14 @@ Pure. Takes racks with their tiers and addresses, gives one answer per subnet an
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from rackrelay import names
 from rackrelay.model.observed import Address
 from rackrelay.model.rack import Network
 from rackrelay.model.subnet import Subnet
+from rackrelay.zone.claims import Claim, Dispute, find_disputes
 from rackrelay.zone.evidence import Judgement, Tier
 
 Rrsets = dict[tuple[str, str], tuple[str, ...]]
@@ -18,11 +19,15 @@ Rrsets = dict[tuple[str, str], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class RackView:
-    """A rack with the addresses that count, in the order in which its agent reports them."""
+    """A rack with the addresses that count, in the order in which its agent reports them.
+
+    `claims`: address -> its place in the order in which racks came to have theirs.
+    """
 
     name: str
     addresses: tuple[Address, ...]
     judgement: Judgement
+    claims: Mapping[Address, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,14 @@ class Answer:
     """What a subnet's name answers, and the racks behind the choice. `tier` is None when there is no rack.
 
     `ignored`: addresses of racks in a relayed subnet, whose name answers with those of another subnet all the same.
+    `disputes`: addresses that several racks have; they are the holder's alone, and a rack with no other is no member.
     """
 
     addresses: tuple[Address, ...] = ()
     members: tuple[Member, ...] = ()
     tier: Tier | None = None
     ignored: tuple[Address, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def fail_open(self) -> bool:
@@ -100,7 +107,8 @@ def answer_subnets(
         for network, addresses in _by_network(rack.addresses, index).items():
             judgement = _on_subnet(rack.judgement, addresses, cut_off)
             members[network].append(Member(rack.name, addresses, judgement))
-    answers = {network: _answer(tuple(found)) for network, found in members.items()}
+    claims = {rack.name: rack.claims for rack in racks}
+    answers = {network: _answer(found, claims) for network, found in members.items()}
     return answers | _relayed_answers(subnets, answers, racks)
 
 
@@ -151,12 +159,36 @@ def _on_subnet(judgement: Judgement, addresses: tuple[Address, ...], cut_off: fr
     return Judgement(Tier.DEGRADED, "PeersDeaf", message)
 
 
-def _answer(members: tuple[Member, ...]) -> Answer:
-    if not members:
+def _answer(found: Sequence[Member], claims: Mapping[str, Mapping[Address, int]]) -> Answer:
+    if not found:
         return Answer()
+    disputes = _find_disputes(found, claims)
+    members = tuple(_without_disputed(found, disputes)) if disputes else tuple(found)
     chosen = _chosen_tiers(members)
     addresses = {a for m in members if m.judgement.tier in chosen for a in m.addresses}
-    return Answer(tuple(sorted(addresses, key=_order)), members, min(chosen))
+    return Answer(tuple(sorted(addresses, key=_order)), members, min(chosen), disputes=disputes)
+
+
+def _find_disputes(found: Sequence[Member], claims: Mapping[str, Mapping[Address, int]]) -> tuple[Dispute, ...]:
+    addresses = [a for m in found for a in m.addresses]
+    if len(set(addresses)) == len(addresses):
+        # Nearly always.
+        return ()
+    by_address: dict[Address, set[Claim]] = {}
+    for member in found:
+        reachable = member.judgement.tier is not Tier.UNREACHABLE
+        for address in member.addresses:
+            claim = Claim(member.name, reachable, claims[member.name].get(address, 0))
+            by_address.setdefault(address, set()).add(claim)
+    return tuple(sorted(find_disputes(by_address), key=lambda d: _order(d.address)))
+
+
+def _without_disputed(found: Sequence[Member], disputes: Sequence[Dispute]) -> Iterator[Member]:
+    lost = {(rack, dispute.address) for dispute in disputes for rack in dispute.others}
+    for member in found:
+        kept = tuple(a for a in member.addresses if (member.name, a) not in lost)
+        if kept:
+            yield replace(member, addresses=kept)
 
 
 def _chosen_tiers(members: tuple[Member, ...]) -> frozenset[Tier]:

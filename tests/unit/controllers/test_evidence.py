@@ -7,7 +7,7 @@ import pytest
 
 from rackrelay.controllers.evidence import EvidenceBook, Sighting, counts
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import Heard, RackBeat, RackInterface
+from rackrelay.model.observed import Heard, NameServer, RackBeat, RackInterface
 from tests import gen
 
 RACK1, MOVED = gen.server("rack1", "192.0.2.1"), gen.server("rack1", "192.0.2.9")
@@ -88,6 +88,27 @@ def test_addresses_of_before_the_restart_are_used_until_the_agent_answers() -> N
     assert addresses(found) == ["10.10.0.2", "10.20.0.2"]
     sighting.status = gen.status("10.30.0.2/24")
     assert addresses(found) == ["10.30.0.2"]
+
+
+def test_claims_are_in_the_order_in_which_racks_came_to_have_their_addresses() -> None:
+    found = book()
+    found.remember(gen.NAMESPACE, "rack2", [ip_address("10.10.0.2")])
+    rack2 = gen.server("rack2", "127.0.0.2")
+
+    def report(server: NameServer, *interfaces: str) -> dict[str, int]:
+        found.track([RACK1, rack2])
+        sighting = found.find(gen.NAMESPACE, server.name)
+        assert sighting is not None
+        sighting.status = gen.status(*interfaces)
+        found.addresses(gen.rack(), server.name)
+        return {str(a): order for a, order in found.claims(gen.NAMESPACE, server.name).items()}
+
+    later, first = report(RACK1, "10.10.0.2/24", "10.20.0.2/24"), report(rack2, "10.10.0.2/24")
+    assert first["10.10.0.2"] < later["10.10.0.2"]
+    # An address that was given up and taken again is claimed anew.
+    assert report(rack2, "10.30.0.2/24").keys() == {"10.30.0.2"}
+    assert report(rack2, "10.10.0.2/24")["10.10.0.2"] > later["10.10.0.2"]
+    assert report(RACK1, "10.10.0.2/24")["10.10.0.2"] == later["10.10.0.2"]
 
 
 def test_addresses_outlive_the_sighting() -> None:

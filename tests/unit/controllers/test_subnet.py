@@ -213,6 +213,19 @@ async def test_nested_subnets_say_so(site: Site) -> None:
     assert (await reconcile(site))["Overlapping"] == ("True", "NestedSubnets")
 
 
+async def test_address_that_two_racks_have_counts_once_and_is_told(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    add(site, "prov")
+    decide(site, gen.view("a", "10.10.0.2"), gen.view("b", "10.10.0.2", "10.10.0.3"))
+    assert (await reconcile(site))["AddressConflict"] == ("True", "SameAddress")
+    status = site.status("Subnet", "prov")
+    (conflict,) = [c for c in status["conditions"] if c["type"] == "AddressConflict"]
+    assert conflict["message"].startswith("10.10.0.2 is on a and on b: it counts for a alone")
+    assert [(r["name"], r["addresses"]) for r in status["racks"]] == [("a", ["10.10.0.2"]), ("b", ["10.10.0.3"])]
+    decide(site, gen.view("a", "10.10.0.2"), gen.view("b", "10.10.0.3"))
+    assert "AddressConflict" not in await reconcile(site)
+
+
 async def test_unmanaged_subnet_is_ready_without_racks(site: Site) -> None:
     site.put(REGION, gen.body("RegionController"))
     add(site, "prov", managed=False)

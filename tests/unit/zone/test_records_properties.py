@@ -29,6 +29,15 @@ def build_racks(drawn: list[tuple[list[str], Tier]]) -> Racks:
     return found
 
 
+def share_addresses(racks: Racks, givers: list[int]) -> Racks:
+    """Every rack has the addresses of another one besides, and claims all of its own later or earlier than others."""
+    found = []
+    for i, (rack, giver) in enumerate(zip(racks, givers, strict=False)):
+        addresses = tuple(dict.fromkeys((*rack.addresses, *racks[giver % len(racks)].addresses)))
+        found.append(replace(rack, addresses=addresses, claims=dict.fromkeys(addresses, giver * (i + 1) % 3)))
+    return found
+
+
 subnet_lists = st.lists(st.sampled_from(CIDRS), unique=True).map(lambda cidrs: [gen.subnet(c) for c in cidrs])
 rack_lists = st.lists(
     st.tuples(st.lists(st.sampled_from(PLACES), unique=True, max_size=4), st.sampled_from(Tier)), max_size=6
@@ -108,6 +117,22 @@ def test_losing_one_rack_leaves_other_subnets_alone(subnets: list[Subnet], racks
     for subnet in subnets:
         if subnet.cidr not in touched:
             assert after[subnet.cidr] == before[subnet.cidr]
+
+
+@given(subnet_lists, rack_lists, st.lists(st.integers(0, 5), min_size=6, max_size=6))
+def test_an_address_that_several_racks_have_counts_once_and_stays(
+    subnets: list[Subnet], racks: Racks, givers: list[int]
+) -> None:
+    shared = share_addresses(racks, givers)
+    answers = answer_subnets(subnets, shared)
+    for subnet in subnets:
+        answer = answers[subnet.cidr]
+        there = {a for r in shared for a in r.addresses if subnet_of(a, subnets) == subnet}
+        assert sorted(a for m in answer.members for a in m.addresses) == sorted(there)
+        assert bool(answer.addresses) == bool(there)
+        assert {d.address for d in answer.disputes} == {
+            a for a in there if len([r for r in shared if a in r.addresses]) > 1
+        }
 
 
 relays = st.lists(st.tuples(st.sampled_from(CIDRS), st.sampled_from((*CIDRS, "192.0.2.0/24"))), max_size=4)
