@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +11,30 @@ from lab.cluster import Lab
 from lab.demo.product import NAMESPACE, OPERATOR_NAMESPACE
 from tests.e2e.chaos.judge import RECOVERY_S, Fault
 
-RACKS = ("rack1", "rack2", "rack3", "rack4")
 DAEMONS = ("named", "nginx", "squid", "rsyslogd", "agent")
+# Rack -> interface -> its IPv4 address there: what machines ask.
+ADDRESSES = {
+    "rack1": {"prov0": "10.10.0.2"},
+    "rack2": {"prov0": "10.10.0.3", "prov1": "10.20.0.3"},
+    "rack3": {"prov0": "10.20.0.4"},
+    "rack4": {"prov0": "10.20.0.5"},
+}
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do at a rack or at the control plane, and to undo."""
+    """Something to do at a rack or at the control plane, and to undo. The rest is as in Fault.
+
+    `deadly`: what it silences stays so until it is undone.
+    """
 
     what: str
     rack: str | None
     do: Callable[[], object]
     undo: Callable[[], object]
+    silenced: frozenset[str] = frozenset()
     deadly: bool = False
+    deafens: bool = False
 
     def carry_out(self, lasts_s: float) -> Fault:
         """The Fault, once it is undone."""
@@ -35,27 +46,81 @@ class Action:
         finally:
             ending = time.monotonic()
             self.undo()
-        # A rack that comes back to life is dead no more before `undo` returns; what else is undone lasts until then.
+        # What comes back to life is dead no more before `undo` returns; what else is undone lasts until then.
+        ended = ending if self.deadly else time.monotonic()
         return Fault(
-            self.what, self.rack, began, ending if self.deadly else time.monotonic(), done if self.deadly else None
+            self.what, self.rack, began, ended, self.silenced, done if self.deadly else None, deafens=self.deafens
         )
 
 
-def choose_action(lab: Lab, chance: random.Random) -> Action:
-    """One action by chance."""
-    rack = chance.choice(RACKS)
-    makers: list[Callable[[], Action]] = [
-        lambda: Action("power cut", rack, lambda: lab.power_off(rack), lambda: lab.power_on(rack), deadly=True),
-        lambda: Action(
-            "cut provisioning cable", rack, lambda: lab.cut(rack, "prov0"), lambda: lab.heal(rack), rack != "rack2"
-        ),
-        lambda: Action("cut node cable", rack, lambda: lab.cut(rack, "fab0"), lambda: lab.heal(rack)),
-        lambda: Action("packet loss", rack, lambda: lab.loss(rack, "fab0", 10), lambda: lab.heal(rack)),
-        lambda: Action("API outage", None, lab.stop_api, lambda: (lab.start_api(), wait_led(lab))),
-        lambda: Action("killed leader", None, lambda: kill_leader(lab), lambda: wait_led(lab)),
-        lambda: _killed_daemon(lab, rack, chance.choice(DAEMONS)),
-    ]
-    return chance.choice(makers)()
+Maker = Callable[[Lab, str, random.Random], Action]
+
+
+def deal_actions(lab: Lab, chance: random.Random) -> Iterator[Action]:
+    """Actions without end, at racks by chance: every kind once, in random order, and then again."""
+    while True:
+        for make in chance.sample(MAKERS, len(MAKERS)):
+            yield make(lab, chance.choice(tuple(ADDRESSES)), chance)
+
+
+def _power_cut(lab: Lab, rack: str, _chance: random.Random) -> Action:
+    return Action(
+        "power cut",
+        rack,
+        lambda: lab.power_off(rack),
+        lambda: lab.power_on(rack),
+        frozenset(ADDRESSES[rack].values()),
+        deadly=True,
+        deafens=True,
+    )
+
+
+def _cut_provisioning(lab: Lab, rack: str, chance: random.Random) -> Action:
+    interface = chance.choice(tuple(ADDRESSES[rack]))
+    return Action(
+        f"cut cable of {interface}",
+        rack,
+        lambda: lab.cut(rack, interface),
+        lambda: lab.heal(rack),
+        frozenset({ADDRESSES[rack][interface]}),
+        deadly=True,
+    )
+
+
+def _cut_node(lab: Lab, rack: str, _chance: random.Random) -> Action:
+    return Action("cut node cable", rack, lambda: lab.cut(rack, "fab0"), lambda: lab.heal(rack), deafens=True)
+
+
+def _packet_loss(lab: Lab, rack: str, _chance: random.Random) -> Action:
+    return Action("packet loss", rack, lambda: lab.loss(rack, "fab0", 10), lambda: lab.heal(rack), deafens=True)
+
+
+def _api_outage(lab: Lab, _rack: str, _chance: random.Random) -> Action:
+    return Action("API outage", None, lab.stop_api, lambda: (lab.start_api(), wait_led(lab)))
+
+
+def _killed_leader(lab: Lab, _rack: str, _chance: random.Random) -> Action:
+    return Action("killed leader", None, lambda: kill_leader(lab), lambda: wait_led(lab))
+
+
+def _killed_daemon(lab: Lab, rack: str, chance: random.Random) -> Action:
+    daemon = chance.choice(DAEMONS)
+    is_named = daemon == "named"
+    silenced = frozenset(ADDRESSES[rack].values()) if is_named else frozenset[str]()
+    return Action(
+        f"killed {daemon}", rack, lambda: kill_daemon(lab, rack, daemon), lambda: None, silenced, deafens=is_named
+    )
+
+
+MAKERS: tuple[Maker, ...] = (
+    _power_cut,
+    _cut_provisioning,
+    _cut_node,
+    _packet_loss,
+    _api_outage,
+    _killed_leader,
+    _killed_daemon,
+)
 
 
 def kill_leader(lab: Lab) -> None:
@@ -85,16 +150,13 @@ def _read_lease(lab: Lab) -> dict[str, Any]:
     return lease
 
 
-def _killed_daemon(lab: Lab, rack: str, daemon: str) -> Action:
-    def kill() -> None:
-        found = lab.kubectl_json("get", "pods", "-n", NAMESPACE, f"--field-selector=spec.nodeName={rack}")["items"]
-        for pod in found:
-            statuses = (*pod["status"].get("containerStatuses", []), *pod["status"].get("initContainerStatuses", []))
-            for status in statuses:
-                if status["name"] == daemon:
-                    _kill(lab, rack, status)
-
-    return Action(f"killed {daemon}", rack, kill, _nothing)
+def kill_daemon(lab: Lab, rack: str, daemon: str) -> None:
+    """SIGKILL to one daemon of a rack; the kubelet starts it anew."""
+    for pod in lab.kubectl_json("get", "pods", "-n", NAMESPACE, f"--field-selector=spec.nodeName={rack}")["items"]:
+        statuses = (*pod["status"].get("containerStatuses", []), *pod["status"].get("initContainerStatuses", []))
+        for status in statuses:
+            if status["name"] == daemon:
+                _kill(lab, rack, status)
 
 
 def _kill(lab: Lab, node: str, status: dict[str, str]) -> None:
@@ -102,10 +164,6 @@ def _kill(lab: Lab, node: str, status: dict[str, str]) -> None:
     # It may be down already.
     argv = [str(find_binary("ctr")), "-n", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container]
     lab.run_in(node, argv, check=False)
-
-
-def _nothing() -> None:
-    return
 
 
 def describe(fault: Fault, start: float) -> str:

@@ -25,23 +25,27 @@ class Seen:
 class Fault:
     """One thing that was done. `rack` is None for the control plane's; `ended` is when it was undone.
 
-    `dead_since`: from when on machines could not reach the rack, until it ended; None when they could.
+    `silenced`: the addresses at which machines got no answer. `dead_since`: from when on nothing could have come from
+    these until the end; None when they may be back sooner, as a killed daemon is. `deafens`: whether changes of the
+    zone do not reach its rack.
     """
 
     what: str
     rack: str | None
     began: float
     ended: float
+    silenced: frozenset[str] = frozenset()
     dead_since: float | None = None
+    deafens: bool = False
 
     def disturbs(self, begin: float, end: float) -> bool:
         """Whether it had an effect in a time, its aftermath included."""
         return self.began <= end and begin <= self.ended + SETTLE_S
 
     def excuse(self, answered: Sequence[float]) -> tuple[float, float]:
-        """From when to when its rack need not answer; `answered`: when it did answer queries.
+        """From when to when an address that it silenced need not answer; `answered`: when it did answer queries.
 
-        A rack is back with its first answer to a query that was sent after the end, and has to come back.
+        It is back with its first answer to a query that was sent after the end, and has to come back.
         """
         back = min((sent for sent in answered if sent > self.ended), default=self.ended + RECOVERY_S)
         return self.began, min(back, self.ended + RECOVERY_S)
@@ -62,7 +66,7 @@ def find_unanswered(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Fault
     for rack, address in subnet.racks.items():
         queries = by_server.get(address, [])
         answered = [q.sent for q in queries if q.answered is not None]
-        excuses = [fault.excuse(answered) for fault in faults if fault.rack == rack]
+        excuses = [fault.excuse(answered) for fault in faults if address in fault.silenced]
         row = 0
         for query in queries:
             excused = any(begin - 1 <= query.sent <= end for begin, end in excuses)
@@ -76,21 +80,21 @@ def find_dead_served(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Faul
 
     Only racks that nothing kept from hearing the news count, and only while operator and API server were there.
     """
+    racks = {address: rack for rack, address in subnet.racks.items()}
     for death in faults:
         if death.dead_since is None or death.rack not in subnet.racks:
             continue
         dead = subnet.racks[death.rack]
-        late = [
-            q
-            for q in seen
-            if q.answered is not None and dead in q.addresses and death.dead_since + bound_s < q.answered < death.ended
-        ]
-        for query in late:
-            teller = next((r for r, address in subnet.racks.items() if address == query.server), None)
-            others = [f for f in faults if f is not death and f.disturbs(death.began, query.sent)]
-            if any(f.rack is None or f.rack == teller for f in others):
+        if dead not in death.silenced:
+            continue
+        for query in seen:
+            age_s = (query.answered or death.ended) - death.dead_since
+            if dead not in query.addresses or age_s <= bound_s or query.sent >= death.ended:
                 continue
-            well = set(subnet.racks) - {death.rack} - {f.rack for f in others}
-            if well:
-                yield f"{teller} served {dead} {query.sent - death.dead_since:.1f} s after {death.what} of {death.rack}"
+            others = [f for f in faults if f is not death and f.disturbs(death.began, query.sent)]
+            teller = racks[query.server]
+            if any(f.rack is None or (f.rack == teller and f.deafens) for f in others):
+                continue
+            if set(subnet.racks) - {death.rack} - {f.rack for f in others}:
+                yield f"{teller} served {dead} {age_s:.1f} s after {death.what} of {death.rack}"
                 break

@@ -15,11 +15,11 @@ from pathlib import Path
 from lab.cluster import Lab
 from lab.demo.product import NAME_A, NAME_B, RACKS_A, RACKS_B
 from lab.paths import REPOSITORY
-from tests.e2e.chaos.faults import choose_action, describe
+from tests.e2e.chaos.faults import ADDRESSES, deal_actions, describe
 from tests.e2e.chaos.judge import Fault, Seen, Subnet, find_dead_served, find_unanswered
 
 A = Subnet({"rack1": RACKS_A[0], "rack2": RACKS_A[1]})
-B = Subnet({"rack2": RACKS_B[0], "rack3": RACKS_B[1], "rack4": "10.20.0.5"})
+B = Subnet({"rack2": RACKS_B[0], "rack3": RACKS_B[1], "rack4": ADDRESSES["rack4"]["prov0"]})
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,10 @@ def rain(lab: Lab, storm: Storm) -> list[Fault]:
     chance = random.Random(storm.seed)
     start = time.monotonic()
     faults = []
+    actions = deal_actions(lab, chance)
     time.sleep(2)
     while time.monotonic() - start < storm.lasts_s:
-        fault = choose_action(lab, chance).carry_out(chance.uniform(3, 12))
+        fault = next(actions).carry_out(chance.uniform(3, 12))
         print(describe(fault, start), flush=True)
         faults.append(fault)
         time.sleep(chance.choice([0.5, 3, 20]))

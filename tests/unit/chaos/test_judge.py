@@ -3,7 +3,8 @@
 from tests.e2e.chaos.judge import RECOVERY_S, Fault, Seen, Subnet, find_dead_served, find_unanswered
 
 NET = Subnet({"r1": "10.0.0.1", "r2": "10.0.0.2", "r3": "10.0.0.3"})
-CUT = Fault("power cut", "r1", 99.8, 120.0, dead_since=100.0)
+R1 = frozenset({"10.0.0.1"})
+CUT = Fault("power cut", "r1", 99.8, 120.0, R1, dead_since=100.0, deafens=True)
 
 
 def silent(server: str, *times: float) -> list[Seen]:
@@ -23,6 +24,11 @@ def test_rack_without_a_fault_must_answer() -> None:
 def test_rack_with_a_fault_need_not() -> None:
     seen = silent("10.0.0.1", 101.0, 101.1, 101.2, 121.0, 121.1, 121.2)
     assert not list(find_unanswered([*seen, served("10.0.0.1", 122.0)], NET, [CUT]))
+
+
+def test_rack_with_a_fault_that_machines_cannot_notice_must_answer() -> None:
+    seen = silent("10.0.0.1", 101.0, 101.1, 101.2)
+    assert len(list(find_unanswered(seen, NET, [Fault("cut node cable", "r1", 100.0, 105.0, deafens=True)]))) == 1
 
 
 def test_rack_that_came_back_must_answer() -> None:
@@ -47,8 +53,16 @@ def test_dead_address_while_nobody_could_publish() -> None:
 
 
 def test_dead_address_at_a_rack_that_could_not_hear() -> None:
-    deaf = Fault("cut node cable", "r2", 90.0, 130.0)
-    assert not list(find_dead_served([served("10.0.0.2", 110.0, "10.0.0.1")], NET, [CUT, deaf], 1.5))
+    seen = [served("10.0.0.2", 110.0, "10.0.0.1")]
+    deaf = Fault("cut node cable", "r2", 90.0, 130.0, deafens=True)
+    assert not list(find_dead_served(seen, NET, [CUT, deaf], 1.5))
+    ill = Fault("killed nginx", "r2", 90.0, 130.0)
+    assert len(list(find_dead_served(seen, NET, [CUT, ill], 1.5))) == 1
+
+
+def test_dead_address_of_a_rack_that_serves_another_subnet() -> None:
+    elsewhere = Fault("cut cable of prov1", "r1", 99.8, 120.0, frozenset({"10.1.0.1"}), dead_since=100.0)
+    assert not list(find_dead_served([served("10.0.0.2", 110.0, "10.0.0.1")], NET, [elsewhere], 1.5))
 
 
 def test_dead_address_when_no_rack_is_well() -> None:
