@@ -11,13 +11,14 @@ import aiohttp
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Client, Kind
-from rackrelay.controllers.evidence import EvidenceBook, Sighting
+from rackrelay.controllers.evidence import EvidenceBook
 from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers.sighting import Sighting
 from rackrelay.controllers.tally import Tally
 from rackrelay.manifests.containers import Image
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
-from rackrelay.model.observed import NameServer, Node, Pod
+from rackrelay.model.observed import Address, NameServer, Node, Pod
 from rackrelay.model.rack import Network, RackController
 from rackrelay.model.reference import belongs_to, duplicates, find_overlaps
 from rackrelay.model.region import RegionController
@@ -29,7 +30,7 @@ from rackrelay.zone.plan import Zone
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome
 from rackrelay.zone.records import Answer, PrefixIndex, RackView
-from rackrelay.zone.steadiness import observe, temper
+from rackrelay.zone.steadiness import Steadiness, observe, temper
 
 RegionKey = tuple[str, str]
 Host = tuple[Node, Pod | None]
@@ -108,6 +109,7 @@ class Context:
     repair_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_REPAIRS))
     kept_zones: dict[RegionKey, tuple[Mapping[str, Any], Zone]] = field(default_factory=dict)
     external: dict[Key, ExternalSight] = field(default_factory=dict)
+    links: dict[RegionKey, dict[Address, Steadiness]] = field(default_factory=dict)
     config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
@@ -228,15 +230,15 @@ class Context:
         if sighting is not None:
             judgement = temper(sighting.steadiness, judgement, now)
         addresses = self.book.addresses(rack, node.name)
-        return RackView(node.name, addresses, judgement, self.book.claims(rack.meta.namespace, node.name))
+        return RackView(node.name, addresses, judgement, self.book.known.claims((rack.meta.namespace, node.name)))
 
     def judge(self, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:
         """The tier of one rack as it looks at this moment, whatever its past."""
         node, pod = host
         asked = node.drained or node.name in rack.drained_nodes
         leaving = pod is not None and pod.deleting
-        heard = self.book.heard(rack.meta.namespace, node.name, now)
-        evidence = sighting.evidence(asked, leaving, heard) if sighting and pod else Evidence(misses=0)
+        voice = self.book.voice(rack.meta.namespace, node.name, now)
+        evidence = sighting.evidence(asked, leaving, voice, node.ready) if sighting and pod else Evidence(misses=0)
         return judge(evidence, now, sighting.detection if sighting else FailureDetection())
 
     def note_judgements(self, rack: RackController) -> bool:
@@ -285,14 +287,6 @@ class Context:
             return {server: region for region in self.live_regions() for server in self.servers_of(region)}
 
         return self.cache.derive("owners", (NODE, POD, RACK, REGION), compute)
-
-    def detections(self) -> Mapping[NameServer, FailureDetection]:
-        """How soon each name server counts as silent."""
-
-        def compute() -> Mapping[NameServer, FailureDetection]:
-            return {server: region.detection for server, region in self.owners().items()}
-
-        return self.cache.derive("detections", (NODE, POD, RACK, REGION), compute)
 
     def sighting_of(self, pod: Pod) -> Sighting | None:
         """What was seen of a pod's name server and agent."""

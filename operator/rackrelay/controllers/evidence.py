@@ -1,97 +1,24 @@
-"""What the operator has seen of every name server and agent, kept while it runs."""
+"""What the operator has seen of every name server and agent, and what region replicas hear of them."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 
+from rackrelay.controllers.known import AddressBook
+from rackrelay.controllers.sighting import UNHEARD, Sighting, Voice
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import Address, AgentStatus, Heard, NameServer, PeerSight, RackBeat
+from rackrelay.model.observed import Address, Heard, NameServer, PeerSight, RackBeat
 from rackrelay.model.rack import RackController
+from rackrelay.model.region import RegionController
 from rackrelay.names import PORT_DNS
-from rackrelay.zone.evidence import CROWD_WINDOW_S, Evidence, Judgement, lost_together
-from rackrelay.zone.steadiness import Steadiness
+from rackrelay.zone.evidence import CROWD_WINDOW_S, lost_together
 
 ServerKey = tuple[str, str]
 
 HEARING_MATURE_S = 3.0
 SECOND_HAND_S = 2.0
-# Longer than regions need until they can tell.
-LISTENING_S = 4.0
 SIGHT_MAX_AGE_S = 5.0
 USUAL = FailureDetection()
-
-
-@dataclass
-class Sighting:
-    """One server. Times are monotonic seconds.
-
-    `asked_at`: when the probe was sent that has not been answered; None while none is out. `status_misses`: requests to
-    its agent in a row without an answer. `vouched_at`: when a region last said that it hears it. `judgement`: what was
-    acted on last.
-    """
-
-    server: NameServer
-    detection: FailureDetection = field(default_factory=FailureDetection)
-    misses: int = 0
-    asked_at: float | None = None
-    answered_at: float | None = None
-    serial: int | None = None
-    behind_since: float | None = None
-    status: AgentStatus | None = None
-    status_at: float | None = None
-    status_misses: int = 0
-    polled_at: float = -math.inf
-    vouched_at: float = -math.inf
-    silent_since: float | None = None
-    lost_together: bool = False
-    steadiness: Steadiness = field(default_factory=Steadiness)
-    judgement: Judgement | None = None
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether its DNS has not answered so often in a row that it counts."""
-        return self.misses >= self.detection.misses
-
-    def is_asked(self, heard: bool | None) -> bool:
-        """Whether its DNS and its agent have each answered, or have been silent as often as is allowed.
-
-        `heard`: as in Evidence. Regions need a while until they can tell; for one that is silent that is waited for.
-        """
-        if self.is_silent:
-            silence_s = (self.misses - self.detection.misses) * self.detection.interval_s
-            return heard is not None or silence_s >= LISTENING_S
-        return self.answered_at is not None and (self.status is not None or self.status_misses >= self.detection.misses)
-
-    def count_miss(self, asked_until: float) -> bool:
-        """Whether it has missed a probe that was sent until then; one more counts then."""
-        if self.asked_at is None or self.asked_at > asked_until:
-            return False
-        self.misses += 1
-        self.asked_at = None
-        return True
-
-    def is_status_older(self, now: float, age_s: float) -> bool:
-        """Whether its agent's status is older than that, or was never seen."""
-        return self.status_at is None or now - self.status_at > age_s
-
-    def is_vouched_for(self, now: float) -> bool:
-        """Whether a region hears its agent: its status is the one that is known until the region says otherwise."""
-        return now - self.vouched_at <= self.detection.hearing_fresh_s
-
-    def evidence(self, drained: bool, leaving: bool, heard: bool | None = None) -> Evidence:
-        """What the zone rule needs to know. `drained`: a person asked for it; `leaving`: the pod is being deleted."""
-        return Evidence(
-            misses=self.misses,
-            answered_at=self.answered_at,
-            behind_since=self.behind_since,
-            status=self.status,
-            status_at=self.status_at,
-            heard=heard,
-            lost_together=self.lost_together,
-            drained=drained,
-            leaving=leaving,
-        )
 
 
 @dataclass
@@ -112,19 +39,17 @@ class Hearing:
 class EvidenceBook:
     """Sightings by (namespace, server name)."""
 
+    known: AddressBook = field(default_factory=AddressBook)
     _sightings: dict[ServerKey, Sighting] = field(default_factory=dict)
-    _remembered: dict[ServerKey, tuple[Address, ...]] = field(default_factory=dict)
-    _claims: dict[ServerKey, dict[Address, int]] = field(default_factory=dict)
-    _next_claim: Iterator[int] = field(default_factory=lambda: count(1))
     _hearings: dict[ServerKey, Hearing] = field(default_factory=dict)
-    _told: tuple[str, float, list[Hearing]] = field(default_factory=lambda: ("", -math.inf, []))
+    _told: tuple[ServerKey, float, list[Hearing]] = field(default_factory=lambda: (("", ""), -math.inf, []))
 
     def track(
-        self, servers: Iterable[NameServer], detection: Mapping[NameServer, FailureDetection] | None = None
+        self, servers: Iterable[NameServer], owners: Mapping[NameServer, RegionController] | None = None
     ) -> list[Sighting]:
         """The sightings of exactly these servers; new ones begin empty, others are dropped.
 
-        `detection`: how soon each counts as silent, where that is not the default.
+        `owners`: the region of each, which says how soon it counts as silent; those without one are of one region.
         """
         kept: dict[ServerKey, Sighting] = {}
         for server in servers:
@@ -132,7 +57,8 @@ class EvidenceBook:
             known = self._sightings.get(key) or Sighting(server)
             if known.server is not server and known.server != server:
                 known.server, known.asked_at = server, None
-            known.detection = (detection or {}).get(server) or USUAL
+            owner = (owners or {}).get(server)
+            known.region, known.detection = (owner.meta.name, owner.detection) if owner else ("", USUAL)
             kept[key] = known
         self._sightings = kept
         self._hearings = {key: hearing for key, hearing in self._hearings.items() if key in kept}
@@ -205,27 +131,31 @@ class EvidenceBook:
                 sighting.status, sighting.status_at = sighting.status or beat.status, now
 
     def heard(self, namespace: str, rack: str, now: float) -> bool | None:
-        """Whether any region replica hears a rack; None when none of them can tell."""
-        telling = self._telling(namespace, now)
-        if not telling:
-            return None
-        for hearing in telling:
-            beat = hearing.racks.get(rack)
-            if beat is not None and beat.heard:
-                return True
-        return False
+        """Whether any replica of its region hears a rack; None when none of them can tell."""
+        return self.voice(namespace, rack, now).heard
 
-    def _telling(self, namespace: str, now: float) -> list[Hearing]:
-        """The replicas of a namespace that can tell whom they hear. The same for all racks that are judged at once."""
-        if self._told[:2] != (namespace, now):
-            hearings = self._hearings.items()
-            telling = [h for key, h in hearings if key[0] == namespace and self._can_tell(key, h, now)]
-            self._told = (namespace, now, telling)
+    def voice(self, namespace: str, rack: str, now: float) -> Voice:
+        """What the replicas of its region hear of a rack."""
+        sighting = self._sightings.get((namespace, rack))
+        telling = self._telling((namespace, sighting.region if sighting else ""), now)
+        if not telling:
+            return UNHEARD
+        beats = [beat for hearing in telling if (beat := hearing.racks.get(rack)) is not None and beat.heard]
+        # Of two replicas one may not have heard yet that named answers again.
+        return Voice(bool(beats), max((b.serial for b in beats if b.serial is not None), default=None))
+
+    def _telling(self, region: ServerKey, now: float) -> list[Hearing]:
+        """The replicas of a region that can tell whom they hear. The same for all racks that are judged at once."""
+        if self._told[:2] != (region, now):
+            self._told = (region, now, [h for key, h in self._hearings.items() if self._can_tell(key, h, region, now)])
         return self._told[2]
 
-    def _can_tell(self, replica: ServerKey, hearing: Hearing, now: float) -> bool:
-        sighting = self._sightings[replica]
-        return hearing.can_tell(now, sighting.detection.hearing_fresh_s) and not sighting.is_silent
+    def _can_tell(self, replica: ServerKey, hearing: Hearing, region: ServerKey, now: float) -> bool:
+        # A replica may answer once more after it is gone, or before it is tracked.
+        sighting = self._sightings.get(replica)
+        if sighting is None or (replica[0], sighting.region) != region or sighting.is_silent:
+            return False
+        return hearing.can_tell(now, sighting.detection.hearing_fresh_s)
 
     def sights(self, namespace: str, now: float) -> dict[str, tuple[PeerSight, ...]]:
         """Rack -> what it hears of other racks, for those whose status is not old."""
@@ -266,28 +196,22 @@ class EvidenceBook:
 
     def remember(self, namespace: str, node: str, addresses: Iterable[Address]) -> None:
         """Addresses that a rack had before this operator started, used until its agent has been asked."""
-        merged = dict.fromkeys((*self._remembered.get((namespace, node), ()), *addresses))
-        self._know((namespace, node), tuple(merged))
-
-    def _know(self, key: ServerKey, addresses: tuple[Address, ...]) -> None:
-        if self._remembered.get(key) == addresses:
-            return
-        before = self._claims.get(key, {})
-        self._remembered[key] = addresses
-        self._claims[key] = {a: before[a] if a in before else next(self._next_claim) for a in addresses}
-
-    def claims(self, namespace: str, node: str) -> Mapping[Address, int]:
-        """Address of a rack -> its place in the order in which all racks came to have theirs, or were seen to."""
-        return self._claims.get((namespace, node), {})
+        self.known.remember((namespace, node), addresses)
 
     def addresses(self, rack: RackController, node: str) -> tuple[Address, ...]:
-        """The addresses of a rack that count: with carrier, in `addresses.include`, not in `addresses.exclude`."""
+        """The addresses of a rack that count: in `addresses.include`, not in `addresses.exclude`."""
         key = (rack.meta.namespace, node)
         sighting = self._sightings.get(key)
-        if sighting is not None and sighting.status is not None:
-            self._know(key, sighting.status.addresses)
-        known = self._remembered.get(key, ())
+        # An agent that has just started does not know its node's addresses yet.
+        if sighting is not None and sighting.status is not None and sighting.status.addresses is not None:
+            self.known.learn(key, sighting.status.addresses)
+        known = self.known.find(key)
         return tuple(a for a in known if counts(a, rack)) if rack.include or rack.exclude else known
+
+    def unplugged(self, namespace: str, node: str) -> frozenset[Address]:
+        """The addresses of a rack on interfaces without a carrier."""
+        sighting = self._sightings.get((namespace, node))
+        return sighting.status.unplugged if sighting is not None and sighting.status is not None else frozenset()
 
 
 def counts(address: Address, rack: RackController) -> bool:

@@ -63,7 +63,7 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
 async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
     """Ask the servers of the regions whose turn it is for the SOA, a batch at a time."""
     owners = context.owners()
-    sightings = context.book.track(owners, context.detections())
+    sightings = context.book.track(owners, owners)
     regions = zip(sightings, owners.values(), strict=True)
     asked = [(sighting, region) for sighting, region in regions if region.meta.key in turns]
     # Nobody's next turn may be held up, the fastest region's neither.
@@ -95,19 +95,23 @@ def enqueue_changes(context: Context, repair: bool) -> None:
 
 
 def note_lag(context: Context, region: RegionController) -> bool:
-    """Whether a reachable server serves another serial than the published one; notes since when."""
+    """Whether a reachable server serves another serial than the published one; notes since when.
+
+    Of a rack that only regions reach it is noted as well, by its own word; it gets the zone from them.
+    """
     state = context.zones.get(region.meta.key)
     if state is None:
         return False
-    behind = False
+    behind, now = False, context.now()
     for server in context.servers_of(region):
         sighting = context.book.find(server.namespace, server.name)
         if sighting is None:
             continue
-        serial = context.book.serial(server)
+        reached = context.book.serial(server)
+        serial = reached if reached is not None else context.book.voice(server.namespace, server.name, now).serial
         if serial is None or serial == state.zone.serial:
             sighting.behind_since = None
         else:
-            sighting.behind_since = sighting.behind_since or context.now()
-            behind = True
+            sighting.behind_since = sighting.behind_since or now
+            behind = behind or reached is not None
     return behind

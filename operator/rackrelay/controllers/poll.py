@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from rackrelay.controllers.context import Context
-from rackrelay.controllers.evidence import Sighting
+from rackrelay.controllers.sighting import Sighting
 from rackrelay.errors import NotReady
 from rackrelay.model.region import RegionController
 from rackrelay.probe.agents import fetch_status

@@ -16,11 +16,12 @@ from rackrelay.errors import NotReady, TooLarge
 from rackrelay.model.observed import NameServer
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
+from rackrelay.zone import links
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.plan import Zone, next_serial, plan_change
 from rackrelay.zone.publish import Outcome, send_update
-from rackrelay.zone.records import Answer, RackView, Rrsets, answer_subnets, build_rrsets
+from rackrelay.zone.records import Answer, Faults, RackView, Rrsets, answer_subnets, build_rrsets
 
 # A server that could not be put right by one new version gets another one, but not as fast as we can write.
 RENEW_AFTER_S = 1.0
@@ -58,9 +59,22 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
 def find_answers(context: Context, region: RegionController) -> dict[Network, Answer]:
     """What each Subnet's name should answer, by what is known now."""
     views = view_racks(context, region)
-    sights = context.book.sights(region.meta.namespace, context.now())
+    return answer_subnets(context.subnets_of(region), views, find_link_faults(context, region, views))
+
+
+def find_link_faults(context: Context, region: RegionController, views: Sequence[RackView]) -> Faults:
+    """What is wrong with single addresses of racks, or was a moment ago; the zone is decided again when that ends."""
+    namespace, now = region.meta.namespace, context.now()
+    sights = context.book.sights(namespace, now)
     cut_off = cut_off_addresses(sights, {view.name: view.addresses for view in views})
-    return answer_subnets(context.subnets_of(region), views, cut_off)
+    unplugged = [a for view in views for a in context.book.unplugged(namespace, view.name)]
+    faults = links.find_faults(unplugged, cut_off)
+    pasts = links.observe_links(context.links.get(region.meta.key, {}), faults, now)
+    context.links[region.meta.key] = pasts
+    ends = links.settles_at(pasts, now)
+    if ends is not None:
+        context.queue.add_later(Key("zone", *region.meta.key), ends - now)
+    return links.temper_faults(pasts, faults, now)
 
 
 async def _keep(

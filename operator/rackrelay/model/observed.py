@@ -1,6 +1,6 @@
 """What the operator has seen of pods, nodes and agents: small immutable records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from ipaddress import (
@@ -96,9 +96,12 @@ class PeerSight:
 
 @dataclass(frozen=True)
 class AgentStatus:
-    """What an agent says of its pod. `failing` maps a daemon to what is wrong with it."""
+    """What an agent says of its pod. `failing` maps a daemon to what is wrong with it.
 
-    interfaces: tuple[RackInterface, ...] = ()
+    `interfaces`: None while the agent has not read them.
+    """
+
+    interfaces: tuple[RackInterface, ...] | None = ()
     failing: Mapping[str, str] = field(default_factory=dict)
     regions_reachable: int = 0
     regions_known: int = 0
@@ -109,9 +112,14 @@ class AgentStatus:
     peers: tuple[PeerSight, ...] = ()
 
     @cached_property
-    def addresses(self) -> tuple[Address, ...]:
-        """Those of the interfaces that have a carrier."""
-        return tuple(interface.address.ip for interface in self.interfaces if interface.carrier)
+    def addresses(self) -> tuple[Address, ...] | None:
+        """Those of the interfaces; None while they are not known."""
+        return None if self.interfaces is None else tuple(interface.address.ip for interface in self.interfaces)
+
+    @cached_property
+    def unplugged(self) -> frozenset[Address]:
+        """Those of the interfaces that have no carrier."""
+        return frozenset(i.address.ip for i in self.interfaces or () if not i.carrier)
 
 
 @dataclass(frozen=True)
@@ -192,10 +200,7 @@ def parse_agent_status(document: Mapping[str, Any]) -> AgentStatus:
     """
     config, regions = document["config"], document.get("regions") or {}
     return AgentStatus(
-        interfaces=tuple(
-            RackInterface(a["interface"], _interface(f"{a['address']}/{a['prefix']}"), bool(a["carrier"]))
-            for a in document["addresses"]
-        ),
+        interfaces=_parse_interfaces(document["addresses"]),
         failing={name: d["message"] for name, d in sorted(document["daemons"].items()) if not d["ok"]},
         regions_reachable=regions.get("reachable", 0),
         regions_known=regions.get("known", 0),
@@ -207,6 +212,14 @@ def parse_agent_status(document: Mapping[str, Any]) -> AgentStatus:
             PeerSight(_network(p["subnet"]), _address(p["address"]), bool(p["heard"]))
             for p in document.get("peers", ())
         ),
+    )
+
+
+def _parse_interfaces(listed: Sequence[Mapping[str, Any]] | None) -> tuple[RackInterface, ...] | None:
+    if listed is None:
+        return None
+    return tuple(
+        RackInterface(a["interface"], _interface(f"{a['address']}/{a['prefix']}"), bool(a["carrier"])) for a in listed
     )
 
 

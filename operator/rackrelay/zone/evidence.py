@@ -11,6 +11,8 @@ from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import AgentStatus
 
 SERIAL_LAG_S = 1.0
+# A rack that the operator cannot reach pulls the zone from a region, which takes up to two seconds.
+PULL_LAG_S = 5.0
 STATUS_STALE_S = 5.0
 CROWD_WINDOW_S = 1.0
 MIN_CROWD = 3
@@ -35,8 +37,10 @@ class Evidence:
     """What was seen of one rack. Times are monotonic seconds; None means never.
 
     `misses`: SOA probes in a row without an answer. `behind_since`: since when its DNS answers an old serial.
-    `heard`: whether a region replica has its heartbeat; None when no replica in reach can tell.
-    `lost_together`: it went silent in the same second as most other racks.
+    `heard`: whether a region replica has its heartbeat; None when no replica in reach can tell. `heard_serial`: what
+    named serves by its agent's word, None when named does not answer the agent.
+    `lost_together`: it went silent in the same second as most other racks. `node_ready`: whether the node's kubelet is
+    heard.
     """
 
     misses: int
@@ -45,7 +49,9 @@ class Evidence:
     status: AgentStatus | None = None
     status_at: float | None = None
     heard: bool | None = None
+    heard_serial: int | None = None
     lost_together: bool = False
+    node_ready: bool = True
     drained: bool = False
     leaving: bool = False
 
@@ -73,10 +79,10 @@ def judge(evidence: Evidence, now: float, detection: FailureDetection) -> Judgem
 
 
 def _unreachable(evidence: Evidence, detection: FailureDetection) -> Judgement | None:
-    answers = evidence.answered_at is not None and evidence.misses < detection.misses
-    if answers or evidence.heard:
+    if _answers(evidence, detection) or evidence.heard:
         return None
-    if evidence.lost_together and evidence.heard is None:
+    # A node that its kubelet does not report either is lost; before that, the fault may be the operator's own.
+    if evidence.lost_together and evidence.heard is None and evidence.node_ready:
         return Judgement(
             Tier.DEGRADED,
             "Unconfirmed",
@@ -89,6 +95,10 @@ def _unreachable(evidence: Evidence, detection: FailureDetection) -> Judgement |
     )
 
 
+def _answers(evidence: Evidence, detection: FailureDetection) -> bool:
+    return evidence.answered_at is not None and evidence.misses < detection.misses
+
+
 def _drained(evidence: Evidence, _detection: FailureDetection) -> Judgement | None:
     if evidence.leaving:
         return Judgement(Tier.DRAINED, "PodStopping", "its pod is being deleted")
@@ -98,6 +108,13 @@ def _drained(evidence: Evidence, _detection: FailureDetection) -> Judgement | No
 
 
 Reason = tuple[str, str] | None
+
+
+def _silent_named(evidence: Evidence, _now: float, detection: FailureDetection) -> Reason:
+    # The operator alone may be cut off from a rack that serves; its agent knows better.
+    if _answers(evidence, detection) or evidence.heard_serial is not None:
+        return None
+    return "NoDNS", "its DNS answers neither the operator nor its own agent; see the log of container named"
 
 
 def _silent_agent(evidence: Evidence, now: float, detection: FailureDetection) -> Reason:
@@ -121,13 +138,18 @@ def _no_region(evidence: Evidence, _now: float, _detection: FailureDetection) ->
     return "NoRegion", f"it reaches none of {status.regions_known} region replicas; check the node network"
 
 
-def _old_zone(evidence: Evidence, now: float, _detection: FailureDetection) -> Reason:
-    if evidence.behind_since is None or now - evidence.behind_since < SERIAL_LAG_S:
+def _old_zone(evidence: Evidence, now: float, detection: FailureDetection) -> Reason:
+    answers = _answers(evidence, detection)
+    if evidence.behind_since is None or now - evidence.behind_since < (SERIAL_LAG_S if answers else PULL_LAG_S):
         return None
-    return "ZoneBehind", "its DNS serves an old serial; the operator repairs it"
+    remedy = (
+        "the operator repairs it" if answers else "it gets the zone from a region, for the operator cannot reach it"
+    )
+    return "ZoneBehind", f"its DNS serves an old serial; {remedy}"
 
 
 _DEGRADING: tuple[Callable[[Evidence, float, FailureDetection], Reason], ...] = (
+    _silent_named,
     _silent_agent,
     _failing_daemon,
     _no_region,

@@ -15,6 +15,9 @@ from rackrelay.zone.claims import Claim, Dispute, find_disputes
 from rackrelay.zone.evidence import Judgement, Tier
 
 Rrsets = dict[tuple[str, str], tuple[str, ...]]
+Faults = Mapping[Address, Judgement]
+
+NO_FAULTS: Faults = {}
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,12 @@ class PrefixIndex:
 
 
 def answer_subnets(
-    subnets: Sequence[Subnet], racks: Iterable[RackView], cut_off: frozenset[Address] = frozenset()
+    subnets: Sequence[Subnet], racks: Iterable[RackView], faults: Faults = NO_FAULTS
 ) -> dict[Network, Answer]:
     """One Answer per subnet. An address counts for the subnet with the longest prefix that holds it.
 
-    A relayed subnet has the answer of the one that serves it, and no address counts for it. `cut_off`: addresses of
-    racks that the other racks of the subnet do not hear there (`peers`).
+    A relayed subnet has the answer of the one that serves it, and no address counts for it. `faults`: what is wrong
+    with single addresses (`links`).
     """
     racks = tuple(racks)
     own = [s for s in subnets if s.served_by is None]
@@ -105,8 +108,7 @@ def answer_subnets(
     members: dict[Network, list[Member]] = {s.cidr: [] for s in own}
     for rack in sorted(racks, key=lambda r: r.name):
         for network, addresses in _by_network(rack.addresses, index).items():
-            judgement = _on_subnet(rack.judgement, addresses, cut_off)
-            members[network].append(Member(rack.name, addresses, judgement))
+            members[network].append(_on_subnet(Member(rack.name, addresses, rack.judgement), faults))
     claims = {rack.name: rack.claims for rack in racks}
     answers = {network: _answer(found, claims) for network, found in members.items()}
     return answers | _relayed_answers(subnets, answers, racks)
@@ -152,11 +154,16 @@ def sort_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
     return tuple(sorted((ip_address(t) for t in texts), key=_order))
 
 
-def _on_subnet(judgement: Judgement, addresses: tuple[Address, ...], cut_off: frozenset[Address]) -> Judgement:
-    if judgement.tier is not Tier.HEALTHY or not cut_off.issuperset(addresses):
-        return judgement
-    message = "the other racks of this subnet do not hear it there; check its cable and switch port"
-    return Judgement(Tier.DEGRADED, "PeersDeaf", message)
+def _on_subnet(rack: Member, faults: Faults) -> Member:
+    """The rack with the best addresses that it has there, as good as they are."""
+    if faults.keys().isdisjoint(rack.addresses):
+        return rack
+    whole = tuple(a for a in rack.addresses if a not in faults)
+    if whole:
+        return replace(rack, addresses=whole)
+    best = min(faults[a].tier for a in rack.addresses)
+    addresses = tuple(a for a in rack.addresses if faults[a].tier is best)
+    return Member(rack.name, addresses, max(rack.judgement, faults[addresses[0]], key=lambda j: j.tier))
 
 
 def _answer(found: Sequence[Member], claims: Mapping[str, Mapping[Address, int]]) -> Answer:

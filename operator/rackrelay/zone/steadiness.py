@@ -42,8 +42,12 @@ def observe(past: Steadiness, judged: Judgement, now: float) -> Steadiness:
 
 
 def temper(past: Steadiness, judged: Judgement, now: float) -> Judgement:
-    """The judgement to act on: bad news counts at once, good news once it has lasted."""
-    if judged.tier is not Tier.HEALTHY or past.good_since is None or now - past.good_since >= past.hold_s:
+    """The judgement to act on: bad news counts at once, good news once it has lasted.
+
+    A rack that fell may be judged well again before that is observed: its good time has only begun then.
+    """
+    good_s = 0.0 if past.good_since is None else now - past.good_since
+    if judged.tier is not Tier.HEALTHY or good_s >= past.hold_s:
         return judged
     message = f"it works again and counts as healthy after {past.hold_s:.0f} s without a fault"
     return replace(judged, tier=Tier.DEGRADED, reason="Recovering", message=message)

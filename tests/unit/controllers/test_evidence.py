@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from rackrelay.controllers.evidence import EvidenceBook, Sighting, counts
+from rackrelay.controllers.evidence import EvidenceBook, counts
+from rackrelay.controllers.sighting import Sighting, Voice
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import Heard, NameServer, RackBeat, RackInterface
 from tests import gen
@@ -72,12 +73,24 @@ def test_addresses_are_the_agents_in_its_order() -> None:
     assert addresses(found) == ["10.10.0.12", "10.10.0.2", "fd00:10::2"]
 
 
-def test_address_without_carrier_does_not_count() -> None:
+def test_address_without_carrier_is_known_as_such() -> None:
     found = book()
     (sighting,) = found.track([RACK1])
     dead = RackInterface("prov1", ip_interface("10.20.0.2/24"), carrier=False)
-    sighting.status = gen.status(interfaces=(*gen.status("10.10.0.2/24").interfaces, dead))
+    sighting.status = gen.status(interfaces=(*(gen.status("10.10.0.2/24").interfaces or ()), dead))
+    assert addresses(found) == ["10.10.0.2", "10.20.0.2"]
+    assert found.unplugged(gen.NAMESPACE, "rack1") == {ip_address("10.20.0.2")}
+
+
+def test_agent_that_has_not_read_its_addresses_takes_none_away() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    sighting.status = gen.status("10.10.0.2/24")
     assert addresses(found) == ["10.10.0.2"]
+    sighting.status = gen.status(interfaces=None)
+    assert addresses(found) == ["10.10.0.2"]
+    sighting.status = gen.status()
+    assert addresses(found) == []
 
 
 def test_addresses_of_before_the_restart_are_used_until_the_agent_answers() -> None:
@@ -101,7 +114,7 @@ def test_claims_are_in_the_order_in_which_racks_came_to_have_their_addresses() -
         assert sighting is not None
         sighting.status = gen.status(*interfaces)
         found.addresses(gen.rack(), server.name)
-        return {str(a): order for a, order in found.claims(gen.NAMESPACE, server.name).items()}
+        return {str(a): order for a, order in found.known.claims((gen.NAMESPACE, server.name)).items()}
 
     later, first = report(RACK1, "10.10.0.2/24", "10.20.0.2/24"), report(rack2, "10.10.0.2/24")
     assert first["10.10.0.2"] < later["10.10.0.2"]
@@ -142,9 +155,10 @@ def test_include_and_exclude(include: list[str], exclude: list[str], address: st
 
 def test_racks_that_are_asked_at_another_pace_are_no_crowd_with_these() -> None:
     """A fault of the operator's network shows with the racks of the fast region first: they are its own crowd."""
-    found, fast, slow = book(), FailureDetection(0.1, 2), FailureDetection(5.0, 3)
-    paces = {gen.server(f"fast{n}", "192.0.2.5"): fast for n in range(3)}
-    paces |= {gen.server(f"slow{n}", "192.0.2.5"): slow for n in range(5)}
+    found, fast = book(), FailureDetection(0.1, 2)
+    of_fast, of_slow = gen.region("fast", detection=fast), gen.region("slow", detection=FailureDetection(5.0, 3))
+    paces = {gen.server(f"fast{n}", "192.0.2.5"): of_fast for n in range(3)}
+    paces |= {gen.server(f"slow{n}", "192.0.2.5"): of_slow for n in range(5)}
     found.track(paces, paces)
     for server in paces:
         found.answered(server, 7, 1.0)
@@ -160,11 +174,33 @@ def test_region_that_hangs_can_tell_for_as_long_as_its_racks_may_be_silent() -> 
     replica, slow = gen.server("demo-region-0", "10.0.0.1"), FailureDetection(5.0, 3)
     for detection, fresh_s in ((FailureDetection(), 4.0), (slow, 17.0), (FailureDetection(0.1, 2), 1.1)):
         found = book()
-        found.track([replica], {replica: detection})
+        region = gen.region(detection=detection)
+        found.track([replica, RACK1], {replica: region, RACK1: region})
         found.hear(replica, Heard(1, "e1", True, {"rack1": RackBeat(True, 7)}), 0.0)
         found.hear(replica, Heard(1, "e1", False), 10.0)
         assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s - 0.1) is True
         assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s + 0.1) is None
+
+
+def test_replicas_of_another_region_do_not_bear_witness() -> None:
+    found, other = book(), gen.server("other-region-0", "10.0.0.2")
+    owners = {RACK1: gen.region("demo"), other: gen.region("other")}
+    found.track(owners, owners)
+    for now in (0.0, 10.0):
+        found.hear(other, Heard(1, "e1", True, {}), now)
+    assert found.heard(gen.NAMESPACE, "rack1", 10.0) is None
+
+
+def test_replica_that_answers_before_it_is_tracked_or_after_it_is_gone_is_no_witness() -> None:
+    found, replica = book(), gen.server("demo-region-0", "10.0.0.1")
+    found.hear(replica, Heard(1, "e1", True, {"rack1": RackBeat(True, 7)}), 0.0)
+    assert found.heard(gen.NAMESPACE, "rack1", 0.0) is None
+    found.track([RACK1, replica])
+    found.hear(replica, Heard(1, "e1", False), 10.0)
+    assert found.voice(gen.NAMESPACE, "rack1", 10.0) == Voice(True, 7)
+    found.track([RACK1])
+    found.hear(replica, Heard(1, "e1", False), 10.1)
+    assert found.heard(gen.NAMESPACE, "rack1", 10.1) is None
 
 
 def heard(*racks: str, full: bool = False, **status: Any) -> Heard:

@@ -7,8 +7,8 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers.context import RegionKeys
-from rackrelay.controllers.evidence import Sighting
 from rackrelay.controllers.poll import POLLS_PER_S, SMALL_SITE, UNHEARD_INTERVAL_S, choose_next, interval_s
+from rackrelay.controllers.sighting import Sighting
 from tests import gen
 from tests.unit.controllers.site import Site
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from rackrelay.controllers.verify import Rota, verify_next
 from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
 from rackrelay.errors import Conflict, NotLeading, NotReady
 from rackrelay.manifests.configmaps import build_zone_config
+from rackrelay.model.observed import PeerSight, RackInterface
 from rackrelay.model.region import RegionController
-from rackrelay.zone import kept, publish
+from rackrelay.zone import kept, publish, steadiness
 from rackrelay.zone.kept import read_zone
 from rackrelay.zone.parts import split_change
 from rackrelay.zone.plan import Zone, plan_change
@@ -182,6 +184,49 @@ async def test_versions_and_what_became_of_updates_are_counted(lab: Lab) -> None
     # The first server was repaired, from an empty zone; the second time it was in reach and did not answer any more.
     assert tally.updates[Outcome.UPDATED] == 1
     assert tally.updates[Outcome.UNREACHABLE] >= 1
+
+
+def peers(**heard: bool) -> tuple[PeerSight, ...]:
+    """What a rack hears of others on the subnet; r3=False: not 10.10.0.3."""
+    return tuple(
+        PeerSight(ip_network("10.10.0.0/24"), ip_address(f"10.10.0.{rack[1:]}"), ok) for rack, ok in heard.items()
+    )
+
+
+async def test_rack_that_its_peers_do_not_hear_leaves_the_name_and_comes_back_when_it_has_lasted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (2, 3, 4):
+        lab.add_rack(number)
+    lab.see(2, 0, peers=peers(r3=True, r4=False))
+    lab.see(3, 0, peers=peers(r2=True, r4=False))
+    lab.see(4, 0, peers=peers(r2=False, r3=False))
+    await lab.reconcile()
+    assert lab.kept == zone_of(1, 2, 3)
+    lab.site.waiting()
+    lab.see(2, 1, peers=peers(r3=True, r4=True))
+    lab.see(3, 1, peers=peers(r2=True, r4=True))
+    lab.see(4, 1, peers=peers(r2=True, r3=True))
+    await lab.reconcile()
+    assert lab.kept == zone_of(1, 2, 3)
+    assert "zone demo" in lab.site.waiting()
+    monkeypatch.setattr(steadiness, "FIRST_HOLD_S", 0.0)
+    await lab.reconcile()
+    assert lab.kept == zone_of(2, 2, 3, 4)
+
+
+async def test_unplugged_rack_leaves_the_name_unless_it_is_the_last(lab: Lab) -> None:
+    unplugged = (RackInterface("prov0", ip_interface("10.10.0.3/24"), carrier=False),)
+    for number in (2, 3):
+        lab.add_rack(number)
+    lab.see(2, 0)
+    lab.see(3, 0, interfaces=unplugged)
+    await lab.reconcile()
+    assert lab.kept == zone_of(1, 2)
+    lab.lose(2)
+    await lab.reconcile()
+    assert lab.kept == zone_of(2, 2, 3)
+    assert lab.site.zones[REGION_.meta.key].answers[ip_network("10.10.0.0/24")].fail_open
 
 
 async def test_config_map_is_written_before_the_servers(lab: Lab) -> None:

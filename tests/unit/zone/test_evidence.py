@@ -1,11 +1,21 @@
 """From what was seen of a rack to its tier."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from rackrelay.model.detection import FailureDetection
-from rackrelay.zone.evidence import SERIAL_LAG_S, STATUS_STALE_S, Evidence, Judgement, Tier, judge, lost_together
+from rackrelay.zone.evidence import (
+    PULL_LAG_S,
+    SERIAL_LAG_S,
+    STATUS_STALE_S,
+    Evidence,
+    Judgement,
+    Tier,
+    judge,
+    lost_together,
+)
 from tests import gen
 
 NOW, USUAL = 100.0, FailureDetection()
@@ -96,6 +106,13 @@ def test_serial_may_lag_for_a_moment() -> None:
     assert reason(evidence, NOW + SERIAL_LAG_S) == "ZoneBehind"
 
 
+def test_rack_that_only_a_region_hears_has_the_time_that_pulling_takes() -> None:
+    evidence = gen.evidence(misses=9, heard=True, heard_serial=7, behind_since=NOW)
+    assert reason(evidence, NOW + PULL_LAG_S - 0.1) == ""
+    found = judge(replace(evidence, status_at=NOW + PULL_LAG_S), NOW + PULL_LAG_S, USUAL)
+    assert (found.reason, "from a region" in found.message) == ("ZoneBehind", True)
+
+
 def test_rack_that_knows_no_region_yet_is_not_blamed() -> None:
     assert reason(gen.evidence(status=gen.status(regions_reachable=0, regions_known=0))) == ""
 
@@ -113,14 +130,20 @@ def test_tiers_are_ordered_best_first() -> None:
 @pytest.mark.parametrize(
     ("evidence", "tier"),
     [
-        pytest.param({"heard": True}, Tier.HEALTHY, id="a region hears it"),
+        pytest.param({"heard": True, "heard_serial": 7}, Tier.HEALTHY, id="a region hears it"),
+        pytest.param({"heard": True}, Tier.DEGRADED, id="a region hears that its named is dead"),
         pytest.param({"heard": False}, Tier.UNREACHABLE, id="no region hears it"),
         pytest.param({"heard": None}, Tier.UNREACHABLE, id="no region can tell"),
         pytest.param({"heard": None, "lost_together": True}, Tier.DEGRADED, id="one of many, nobody else can tell"),
         pytest.param({"heard": False, "lost_together": True}, Tier.UNREACHABLE, id="one of many, a region agrees"),
+        pytest.param(
+            {"heard": None, "lost_together": True, "node_ready": False},
+            Tier.UNREACHABLE,
+            id="one of many, its kubelet is not heard either",
+        ),
     ],
 )
-def test_second_vantage_point(evidence: dict[str, bool | None], tier: Tier) -> None:
+def test_second_vantage_point(evidence: dict[str, Any], tier: Tier) -> None:
     assert judge(gen.evidence(misses=9, **evidence), NOW, USUAL).tier is tier
 
 

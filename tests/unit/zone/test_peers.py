@@ -4,6 +4,7 @@ from ipaddress import ip_address, ip_network
 
 from rackrelay.model.observed import PeerSight
 from rackrelay.zone.evidence import Judgement, Tier
+from rackrelay.zone.links import PEERS_DEAF
 from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.records import RackView, answer_subnets
 from tests import gen
@@ -51,7 +52,7 @@ def test_unheard_rack_is_degraded_on_that_subnet_alone() -> None:
         RackView("c", (C, other), Judgement(Tier.HEALTHY)),
     ]
     subnets = [gen.subnet("10.10.0.0/24"), gen.subnet("10.20.0.0/24")]
-    answers = answer_subnets(subnets, racks, frozenset({C}))
+    answers = answer_subnets(subnets, racks, {C: PEERS_DEAF})
     assert answers[NET].addresses == (A, B)
     assert answers[NET].members[-1].judgement.reason == "PeersDeaf"
     assert answers[ip_network("10.20.0.0/24")].addresses == (other,)

@@ -30,6 +30,11 @@ def test_fall_counts_at_once_and_return_after_the_hold() -> None:
     assert temper(past, GOOD, 20 + FIRST_HOLD_S) == GOOD
 
 
+def test_return_that_was_not_observed_yet_does_not_count() -> None:
+    past = live([(0, GOOD), (10, DEAD)])
+    assert temper(past, GOOD, 10.1).reason == "Recovering"
+
+
 def test_each_fall_doubles_the_hold_up_to_a_minute() -> None:
     past, holds = Steadiness(), []
     for fall in range(8):
