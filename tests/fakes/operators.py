@@ -56,6 +56,19 @@ class Pace:
         self._go.set()
 
 
+class WatchedClient(FakeClient):
+    """An API server that remembers what each object was, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: list[Manifest] = []
+
+    def put(self, kind: Kind, manifest: Manifest) -> Manifest:
+        stored = super().put(kind, manifest)
+        self.history.append({**stored, "kind": kind.name})
+        return stored
+
+
 class PacedClient(FakeClient):
     """One operator's connection to an API server that others use too."""
 
@@ -119,6 +132,15 @@ class Operator:
             raise NotLeading("another leads")
 
         self.site.client.fence = refuse
+
+
+async def end(operator: Operator, task: "asyncio.Task[None]") -> None:
+    """It is gone, and so is what it had begun beside."""
+    task.cancel()
+    beside = [repair.task for repair in operator.site.repairs.values()]
+    for repair in beside:
+        repair.cancel()
+    await asyncio.gather(task, *beside, return_exceptions=True)
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, servers: Servers) -> None:
