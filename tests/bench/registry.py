@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.bench import failover, footprint, heartbeats, install, recompute
 from tests.bench.result import Result
-from tests.bench.scale import operator
+from tests.bench.scale import operator, withdrawals
 from tests.bench.workshop import Workshop
 from tests.bench.zone import answers, visible
 
@@ -29,4 +29,5 @@ BENCHES = (
     Bench("recompute", "", "10,000 racks simulated by records: the zone's names computed anew", recompute.run),
     Bench("heartbeats", "", "a region's agent that hears 1,000 fake racks", heartbeats.run),
     Bench("operator", "API server", "the operator at 1,000 fake racks and 500 subnets", operator.run),
+    Bench("withdrawals", "API server", "1,000 fake racks, 1 % of packets lost, nobody fails", withdrawals.run),
 )

@@ -12,9 +12,6 @@ from tests.bench.registry import BENCHES, Bench
 from tests.bench.workshop import Workshop
 from tests.e2e.namespaces import FAULTS
 
-# Even with the fewest runs these take minutes: dozens of name servers, a thousand racks. `make bench` runs them.
-LONG = ("visible", "operator")
-
 
 @pytest.fixture
 def restored(lab: Lab, installed: Report) -> Iterator[None]:
@@ -25,7 +22,7 @@ def restored(lab: Lab, installed: Report) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("restored")
-@pytest.mark.parametrize("bench", [b for b in BENCHES if b.name not in LONG], ids=lambda bench: bench.name)
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.name)
 def test_it_runs(bench: Bench, lab: Lab) -> None:
     with Workshop(quick=True, lab=lab) as workshop:
         results = bench.run(workshop)

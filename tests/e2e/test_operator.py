@@ -14,6 +14,7 @@ from lab.demo import product
 from lab.demo.product import NAME_B, NAMESPACE, RACKS_B
 from lab.demo.report import Report
 from lab.demo.steps import METADATA, lookup
+from lab.errors import LabError
 
 pytestmark = pytest.mark.e2e
 
@@ -124,6 +125,32 @@ def kill_operator(lab: Lab) -> None:
             argv = [str(find_binary("ctr")), "-n", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container]
             # It may be down already, between two starts.
             lab.run_in(pod["spec"]["nodeName"], argv, check=False)
+
+
+def test_drains_of_nodes_leave_one_operator_running(report: Report) -> None:
+    """The two are on two nodes, and who drains both gets one after the other."""
+    lab = report.lab
+
+    def may_be_disrupted() -> bool:
+        budget = lab.kubectl_json("get", "pdb", "rackrelay", "-n", product.OPERATOR_NAMESPACE)
+        return bool(budget["status"].get("disruptionsAllowed") == 1 and len(operator_pods(lab)) == 2)
+
+    report.wait("both operators are Ready", may_be_disrupted, 120)
+    first, second = operator_pods(lab)
+    assert first["spec"]["nodeName"] != second["spec"]["nodeName"]
+    evict(lab, first["metadata"]["name"])
+    # What the API answers with 429.
+    with pytest.raises(LabError, match="TooManyRequests"):
+        evict(lab, second["metadata"]["name"])
+    report.wait("both operators are Ready again", may_be_disrupted, 120)
+
+
+def evict(lab: Lab, pod: str) -> None:
+    """What `kubectl drain` asks for each pod, which the API may refuse."""
+    metadata = {"namespace": product.OPERATOR_NAMESPACE, "name": pod}
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+    path = f"/api/v1/namespaces/{product.OPERATOR_NAMESPACE}/pods/{pod}/eviction"
+    lab.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
 
 def test_lost_region_is_not_noticed_by_machines(report: Report) -> None:

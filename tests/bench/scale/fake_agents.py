@@ -15,11 +15,13 @@ Documents = Mapping[str, tuple[str, dict[str, Any]]]
 class FakeAgents:
     """Answers by the address that was asked. `documents`: address -> (rack, status); the region's rack is empty.
 
-    A region's /heard is what all racks say of themselves, anew whenever the zone's serial has changed.
+    A region's /heard is what all racks say of themselves, anew whenever the zone's serial has changed; nothing that
+    anybody understands when it is `deaf`.
     """
 
     def __init__(self, key: bytes, documents: Documents, serial: int) -> None:
         self.polls = 0
+        self.deaf = False
         self._key, self._documents, self._serial = key, documents, serial
         self._changed = asyncio.Event()
         self._bodies = {address: json.dumps(document).encode() for address, (_, document) in documents.items()}
@@ -45,7 +47,7 @@ class FakeAgents:
         if since == self._version:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait_s)
-        return self._heard(full=since != self._version)
+        return b"{}" if self.deaf else self._heard(full=since != self._version)
 
     def sign(self, nonce: str, body: bytes) -> str:
         """The answer's signature."""

@@ -1,11 +1,13 @@
 """Fake racks and a fake region replica: name servers and agents of as many addresses as wanted, in one process.
 
 The site comes as one line of JSON on standard input, `ready` is printed when everybody listens, and each further line,
-an address, is answered with the counts so far. All fakes share one copy of the zone: what one applies, all have.
+an address, LOSE or DEAFEN, is answered with the counts so far. All fakes share one copy of the zone: what one applies,
+all have.
 """
 
 import asyncio
 import json
+import random
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +22,10 @@ from rackrelay.zone.publish import Key
 from tests.bench.scale.fake_agents import FakeAgents
 from tests.fakes.agent import build_document
 from tests.fakes.name_server import FakeNameServer
+
+# From now on datagrams are lost; the region says nothing of whom it hears.
+LOSE, DEAFEN = "lose", "deafen"
+SEED = 1
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class FakeRack:
 
 @dataclass(frozen=True)
 class Site:
-    """What the process is told. `region` is the address of the one replica."""
+    """What the process is told. `region` is the address of the one replica; `loss`: so great a share of all datagrams
+    is lost, in each direction, after LOSE."""
 
     domain: str
     zone: str
@@ -48,13 +55,15 @@ class Site:
     config_hash: str
     region: str
     racks: tuple[FakeRack, ...]
+    loss: float = 0.0
 
 
 @dataclass
 class Counts:
     """What was asked of all fakes together; `update_at` is when the last new UPDATE came, on the monotonic clock.
 
-    `has`: whether the zone has the address that was asked for; `addresses`: how many it has.
+    `has`: whether the zone has the address that was asked for; `addresses`: how many it has; `withdrawn`: how many
+    have been taken out of it, each time counted; `lost`: the datagrams that were.
     """
 
     probes: int = 0
@@ -63,6 +72,8 @@ class Counts:
     polls: int = 0
     has: bool = False
     addresses: int = 0
+    withdrawn: int = 0
+    lost: int = 0
 
 
 class FakeNameServers(FakeNameServer):
@@ -83,7 +94,9 @@ class FakeNameServers(FakeNameServer):
         if wire not in self._updated:
             self.counts.updates += 1
             self.counts.update_at = time.monotonic()
+            before = _listed(self.zone)
             self._updated = {wire: self._answers(wire)}
+            self.counts.withdrawn += len(before - _listed(self.zone))
             self._queried = {}
             self._changed(self.zone.serial)
         return self._updated[wire]
@@ -98,16 +111,32 @@ class FakeNameServers(FakeNameServer):
         return [wire[:2] + answer for answer in self._queried[wire[2:]]]
 
 
+class Losses:
+    """Says of each datagram whether it is lost: the same ones in each run that asks in the same order."""
+
+    def __init__(self, share: float, counts: Counts) -> None:
+        self.begun = False
+        self._share, self._counts = share, counts
+        self._chance = random.Random(SEED)
+
+    def is_lost(self) -> bool:
+        """Asked once for each datagram."""
+        lost = self.begun and self._chance.random() < self._share
+        self._counts.lost += lost
+        return lost
+
+
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, servers: FakeNameServers) -> None:
-        self._servers = servers
+    def __init__(self, servers: FakeNameServers, is_lost: Callable[[], bool]) -> None:
+        self._servers, self._is_lost = servers, is_lost
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        for answer in self._servers.replies(data)[:1]:
-            self._transport.sendto(answer, addr)
+        for answer in () if self._is_lost() else self._servers.replies(data)[:1]:
+            if not self._is_lost():
+                self._transport.sendto(answer, addr)
 
 
 async def serve(site: Site) -> None:
@@ -117,18 +146,24 @@ async def serve(site: Site) -> None:
     zone = parse_zone_text(site.zone, site.domain)
     agents = FakeAgents(site.agent_key.encode(), _documents(site), zone.serial)
     servers = FakeNameServers(zone, key, counts, agents.serve)
-    loop = asyncio.get_running_loop()
+    loop, losses = asyncio.get_running_loop(), Losses(site.loss, counts)
     for port, addresses in ((names.PORT_DNS, [r.address for r in site.racks]), (names.PORT_REGION_DNS, [site.region])):
         for address in addresses:
-            await loop.create_datagram_endpoint(lambda: _Datagrams(servers), local_addr=(address, port))
+            await loop.create_datagram_endpoint(lambda: _Datagrams(servers, losses.is_lost), local_addr=(address, port))
         await asyncio.start_server(lambda reader, writer: _stream(servers, reader, writer), addresses, port)
     await loop.create_server(agents.connect, [site.region, *(r.address for r in site.racks)], names.PORT_AGENT)
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
+        losses.begun = losses.begun or line.strip() == LOSE
+        agents.deaf = agents.deaf or line.strip() == DEAFEN
         counts.polls = agents.polls
-        listed = [address for addresses in servers.zone.rrsets.values() for address in addresses]
+        listed = _listed(servers.zone)
         counts.has, counts.addresses = line.strip() in listed, len(listed)
         print(json.dumps(asdict(counts)), flush=True)
+
+
+def _listed(zone: Zone) -> set[str]:
+    return {address for addresses in zone.rrsets.values() for address in addresses}
 
 
 async def _stream(servers: FakeNameServers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

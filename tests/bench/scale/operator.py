@@ -13,7 +13,7 @@ from tests.bench.scale.fake_racks import FakeRack
 from tests.bench.scale.site import RACKS_A_SUBNET, LargeSite, open_large_site
 from tests.bench.workshop import Workshop
 
-RACKS = 1_000
+RACKS, FEW_RACKS = 1_000, 100
 CHANGES = 5
 QUIET_S, QUIET_PATIENCE_S = 5, 60
 CHANGE_PATIENCE_S = 60.0
@@ -22,8 +22,22 @@ CPU = "% of a core"
 
 
 def run(workshop: Workshop) -> list[Result]:
+    """All figures of a large site, and what a change costs in one with a tenth of its racks."""
+    few = [] if workshop.quick else measure_few(workshop, FEW_RACKS)
+    return [*measure_many(workshop, workshop.scale(RACKS, 10)), *few]
+
+
+def measure_few(workshop: Workshop, count: int) -> list[Result]:
+    """The costs of a change alone: they should be those of a large site."""
+    with open_large_site(workshop.folder("scale-few"), count) as site:
+        site.rig.operator.start()
+        site.wait_published()
+        wait_quiet(site, workshop)
+        return measure_changes(site, workshop, f"{count:,} fake racks, {count // 2:,} subnets")
+
+
+def measure_many(workshop: Workshop, count: int) -> list[Result]:
     """All figures of one site."""
-    count = workshop.scale(RACKS, 10)
     what = f"{count:,} fake racks, {count // 2:,} subnets"
     with open_large_site(workshop.folder("scale"), count) as site:
         began = time.monotonic()

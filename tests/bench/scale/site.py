@@ -71,8 +71,8 @@ class LargeSite:
 
 
 @contextmanager
-def open_large_site(folder: Path, count: int) -> Iterator[LargeSite]:
-    """A site of so many racks in a network namespace of its own."""
+def open_large_site(folder: Path, count: int, loss: float = 0.0) -> Iterator[LargeSite]:
+    """A site of so many racks in a network namespace of its own, where so great a share of all datagrams is lost."""
     with namespaces("scale") as spaces, spaces["scale"].inside(), _open_server(spaces["scale"]) as server:
         crds = str(REPOSITORY / "crds")
         server.kubectl("apply", "-f", crds)
@@ -86,7 +86,7 @@ def open_large_site(folder: Path, count: int) -> Iterator[LargeSite]:
             region = FakeRack("region1", REGION, ())
             rig.add_node(region.name, region.address, "region")
             start_pod(rig, STATEFUL_SET, names.region_replica(REGION_NAME, 0), region)
-            with _run_fakes(rig, racks) as fakes:
+            with _run_fakes(rig, racks, loss) as fakes:
                 yield LargeSite(rig, racks, fakes)
 
 
@@ -134,7 +134,7 @@ def _rack(number: int) -> FakeRack:
 
 
 @contextmanager
-def _run_fakes(rig: Rig, racks: tuple[FakeRack, ...]) -> "Iterator[subprocess.Popen[str]]":
+def _run_fakes(rig: Rig, racks: tuple[FakeRack, ...], loss: float) -> "Iterator[subprocess.Popen[str]]":
     key = rig.tsig_key()
     site = Site(
         domain=DOMAIN,
@@ -145,6 +145,7 @@ def _run_fakes(rig: Rig, racks: tuple[FakeRack, ...]) -> "Iterator[subprocess.Po
         config_hash=rig.config_hash(names.rack_workload(REGION_NAME)),
         region=REGION,
         racks=racks,
+        loss=loss,
     )
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'operator'}:{REPOSITORY}"}
     command = [sys.executable, "-m", "tests.bench.scale.fake_racks"]

@@ -1,4 +1,4 @@
-"""How many questions a second a rack's name server answers while its zone changes, beside MAAS's idle forwarder."""
+"""How many questions a second a rack's name server answers while its zone changes, beside rivals that are idle."""
 
 import re
 import subprocess
@@ -34,26 +34,32 @@ class Load:
 def run(workshop: Workshop) -> list[Result]:
     """Answers a second at full load, and the slowest answer at a thousand questions a second."""
     lasts_s = workshop.scale(LASTS_S, 1)
-    ours, _, theirs = kinds()
-    rates: dict[str, list[float]] = {ours.name: [], theirs.name: []}
+    ours, *_ = kinds()
+    rates: dict[str, list[float]] = {kind.name: [] for kind in kinds()}
     worst = []
     folder = workshop.folder("answers")
     with ExitStack() as stack:
         stage = stack.enter_context(Stage(workshop.image, folder))
-        changing, idle = (stack.enter_context(run_fleet(kind, stage, 2)) for kind in (ours, theirs))
+        changing, *idle = (stack.enter_context(run_fleet(kind, stage, 2)) for kind in kinds())
         for _ in range(workshop.runs(RUNS)):
-            rates[theirs.name].append(load(idle, folder, lasts_s).rate)
+            for fleet in idle:
+                rates[fleet.kind.name].append(load(fleet, folder, lasts_s).rate)
             with changes(changing):
                 rates[ours.name].append(load(changing, folder, lasts_s).rate)
                 calm = load(changing, folder, lasts_s, CALM_RATE)
             worst.append(1000 * calm.worst_s)
-    mine, other = rates[ours.name], median(rates[theirs.name])
-    name = f"DNS answers a second of a rack, {1 / CHANGE_EVERY_S:.0f} changes a second, beside an idle forwarder"
-    spread, ratio = (min(mine), max(mine)), median(mine) / other
+    mine = rates.pop(ours.name)
     return [
-        Result(name, median(mine), "1/s", len(mine), spread, Goal(ratio=0.9), other, theirs.name, ratio),
+        *(beside(mine, rival, median(theirs)) for rival, theirs in rates.items()),
         of_runs(f"worst of {CALM_RATE:,} answers a second meanwhile", worst, "ms", Goal(at_most=10), worst=True),
     ]
+
+
+def beside(mine: list[float], rival: str, theirs: float) -> Result:
+    """Our rates beside what an idle rival answers."""
+    name = f"DNS answers a second of a rack, {1 / CHANGE_EVERY_S:.0f} changes a second, beside idle {rival}"
+    spread = (min(mine), max(mine))
+    return Result(name, median(mine), "1/s", len(mine), spread, Goal(ratio=0.9), theirs, rival, median(mine) / theirs)
 
 
 @contextmanager
