@@ -18,7 +18,7 @@ from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.peers import cut_off_addresses
-from rackrelay.zone.plan import Zone, next_serial, plan_change
+from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
 from rackrelay.zone.publish import Outcome, send_update
 from rackrelay.zone.records import Answer, RackView, Rrsets, answer_subnets, build_rrsets
 
@@ -44,7 +44,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     rrsets = build_rrsets(answers, [s.cidr for s in context.subnets_of(region) if s.managed])
     drifted = drifted_servers(context, region, servers)
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
-    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers), renew)
+    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers, published), renew)
     began = context.now()
     wanted, problem = await _keep(context, region, wanted, (published, version))
     outcomes = await bring_to(context, Version(region, wanted, keys.tsig), published, servers, drifted)
@@ -96,16 +96,23 @@ def choose_version(
     return Zone(region.domain, region.ttl_s, next_serial(newest, ahead, step=step), rrsets)
 
 
-def seen_serials(context: Context, region: RegionController, servers: Sequence[NameServer]) -> list[int]:
+def seen_serials(
+    context: Context, region: RegionController, servers: Sequence[NameServer], published: Zone | None
+) -> list[int]:
     """Serials that are in use or were: what servers answer, and, for when the ConfigMap was lost while none answers,
-    what this operator published and what the region's status says."""
-    seen = [serial for s in servers if (serial := context.book.serial(s)) is not None]
+    what this operator published and what the region's status says.
+
+    What a server answers that was never ours is left out: the region's condition names that server.
+    """
+    seen = [published.serial] if published is not None else []
     state, resource = context.zones.get(region.meta.key), context.cache.resource(REGION, region.meta.key)
     if state is not None:
         seen.append(state.zone.serial)
     if resource is not None:
         seen.append(resource.status.get("zone", {}).get("serial", 0))
-    return seen
+    newest = max(seen, default=0)
+    served = (context.book.serial(s) for s in servers)
+    return seen + [serial for serial in served if serial is not None and is_plausible(serial, newest)]
 
 
 def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:

@@ -332,6 +332,19 @@ async def test_server_that_is_ahead_makes_a_greater_version(lab: Lab) -> None:
     assert lab.kept == fake.zone == zone_of(13, 2)
 
 
+@pytest.mark.parametrize("serial", [2**32 - 1, 2**31, 2**31 - 1, 2**30])
+async def test_server_that_is_absurdly_ahead_spoils_publishing_for_nobody(lab: Lab, serial: int) -> None:
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(7, 2)))
+    good, odd = lab.add_rack(2, zone_of(7, 2)), lab.add_rack(3, gen.zone(serial))
+    lab.see(2, 7)
+    lab.see(3, serial)
+    await lab.reconcile()
+    assert lab.kept == good.zone
+    assert good.zone.serial == 8
+    assert odd.record.updates == []
+    assert outcome(lab, 3) is Outcome.DIFFERS
+
+
 def zone_config(zone: Zone) -> gen.Manifest:
     return build_zone_config(gen.NAMESPACE, "demo", zone, None)
 
