@@ -107,7 +107,7 @@ def _zone_condition(context: Context, region: RegionController) -> Condition | N
     if state is None:
         return None
     if state.problem:
-        return Condition(condition.ZONE_PUBLISHED, False, "ZoneTooLarge", state.problem, alarming=True)
+        return Condition(condition.ZONE_PUBLISHED, False, state.reason, state.problem, alarming=True)
     drifted = sorted(s.name for s, o in state.outcomes.items() if o is Outcome.DRIFTED)
     if drifted:
         return content_differs(drifted)

@@ -5,6 +5,7 @@ behind the ConfigMap, which the next one repairs; the other way round a serial c
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rackrelay.cluster.client import REGION
 from rackrelay.controllers.context import Context, ZoneState
@@ -12,7 +13,7 @@ from rackrelay.controllers.external import external_keys
 from rackrelay.controllers.keep import read_published, write_published
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.repairs import Version, repair_all
-from rackrelay.errors import NotReady, TooLarge
+from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.model.observed import NameServer
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
@@ -76,7 +77,18 @@ async def _keep(
         if published is None:
             raise
         return published, str(error)
+    except ClusterError as error:
+        _note_failure(context, region, str(error))
+        raise
     return wanted, ""
+
+
+def _note_failure(context: Context, region: RegionController, words: str) -> None:
+    """Have the region say why its zone stays as it is, while that is tried again."""
+    state = context.zones.get(region.meta.key)
+    if state is not None and state.problem != words:
+        context.zones[region.meta.key] = replace(state, problem=words, reason="NotWritten")
+        context.queue.add(Key("region", *region.meta.key))
 
 
 def choose_version(
