@@ -56,7 +56,8 @@ class FakeNameServer:
     """Serves one zone by UDP and TCP until it is closed.
 
     `silent`: it hears and does not answer. `silent_after`: so many UPDATEs it takes and does not answer more.
-    `lose_answers`: so many answers to UPDATEs are lost. Without a key every UPDATE and transfer is refused.
+    `lose_answers`: so many answers to UPDATEs are lost. `tsig_error`: what it
+    holds against every signature. Without a key every UPDATE and transfer is refused.
     """
 
     def __init__(self, zone: Zone, key: Key | None, address: str = "127.0.0.1", port: int = 0) -> None:
@@ -65,6 +66,7 @@ class FakeNameServer:
         self.silent = False
         self.silent_after: int | None = None
         self.lose_answers = 0
+        self.tsig_error: dns.rcode.Rcode | None = None
         self.record = Record(history=[zone])
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -131,6 +133,10 @@ class FakeNameServer:
             query = dns.message.from_wire(wire, keyring=keyring)
         except dns.exception.DNSException:
             return [_refusal(wire)]
+        if query.had_tsig and self.tsig_error is not None:
+            refusal = dns.message.make_response(query, tsig_error=self.tsig_error)
+            refusal.set_rcode(dns.rcode.NOTAUTH)
+            return [refusal.to_wire()]
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.AA
         if isinstance(query, dns.update.UpdateMessage):

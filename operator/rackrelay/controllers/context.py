@@ -59,12 +59,14 @@ class RegionKeys:
 
 @dataclass(frozen=True)
 class ZoneState:
-    """A region's zone as it was last computed and published. `problem`: why a newer one could not be."""
+    """A region's zone as it was last computed and published. `problem`: why a newer one could not be, with the
+    `reason` for its condition."""
 
     zone: Zone
     answers: Mapping[Network, Answer]
     outcomes: Mapping[NameServer, Outcome]
     problem: str = ""
+    reason: str = "ZoneTooLarge"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from rackrelay import names
 from rackrelay.cluster.apply import apply_objects, delete_surplus
 from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
-from rackrelay.controllers.context import Context
+from rackrelay.controllers.context import Context, ZoneState
 from rackrelay.controllers.external import external_condition, external_keys, is_looked_at, secret_trouble
 from rackrelay.controllers.keys import accepted_keys, ensure_keys
 from rackrelay.controllers.queue import Key
@@ -19,6 +19,7 @@ from rackrelay.model.condition import Condition
 from rackrelay.model.observed import Pod
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.render.inputs import RegionInputs
+from rackrelay.zone.plan import is_plausible
 from rackrelay.zone.publish import Outcome
 
 # A thousand pods one after the other would keep each worker from everything else for seconds.
@@ -106,15 +107,29 @@ def _zone_condition(context: Context, region: RegionController) -> Condition | N
     if state is None:
         return None
     if state.problem:
-        return Condition(condition.ZONE_PUBLISHED, False, "ZoneTooLarge", state.problem, alarming=True)
+        return Condition(condition.ZONE_PUBLISHED, False, state.reason, state.problem, alarming=True)
     drifted = sorted(s.name for s, o in state.outcomes.items() if o is Outcome.DRIFTED)
     if drifted:
         return content_differs(drifted)
-    wrong = sorted(s.name for s, o in state.outcomes.items() if o in (Outcome.DIFFERS, Outcome.REFUSED))
+    wrong = _wrong_servers(context, state)
     if wrong:
         message = f"serial {state.zone.serial} is not served by {', '.join(wrong)}; it is sent again"
         return Condition(condition.ZONE_PUBLISHED, False, "ServersDiffer", message, alarming=True)
     return Condition(condition.ZONE_PUBLISHED, True, "Published", "every name server in reach serves the zone")
+
+
+def _wrong_servers(context: Context, state: ZoneState) -> list[str]:
+    """The servers in reach that do not serve the zone, each with what is to be done if sending it again cannot help."""
+    found = []
+    for server, outcome in state.outcomes.items():
+        serial = context.book.serial(server)
+        if serial is not None and not is_plausible(serial, state.zone.serial):
+            found.append(f"{server.name} (has serial {serial}, too far ahead to follow: remove its copy of the zone)")
+        elif outcome is Outcome.REFUSED:
+            found.append(f"{server.name} (refuses our signature: check its clock and its key)")
+        elif outcome is Outcome.DIFFERS or (outcome is Outcome.UNREACHABLE and serial is not None):
+            found.append(server.name)
+    return sorted(found)
 
 
 def content_differs(servers: Sequence[str]) -> Condition:

@@ -5,6 +5,7 @@ behind the ConfigMap, which the next one repairs; the other way round a serial c
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rackrelay.cluster.client import REGION
 from rackrelay.controllers.context import Context, ZoneState
@@ -12,14 +13,14 @@ from rackrelay.controllers.external import external_keys
 from rackrelay.controllers.keep import read_published, write_published
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.repairs import Version, repair_all
-from rackrelay.errors import NotReady, TooLarge
+from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.model.observed import NameServer
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
 from rackrelay.zone import links
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.peers import cut_off_addresses
-from rackrelay.zone.plan import Zone, next_serial, plan_change
+from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
 from rackrelay.zone.publish import Outcome, send_update
 from rackrelay.zone.records import Answer, Faults, RackView, Rrsets, answer_subnets, build_rrsets
 
@@ -45,7 +46,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     rrsets = build_rrsets(answers, [s.cidr for s in context.subnets_of(region) if s.managed])
     drifted = drifted_servers(context, region, servers)
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
-    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers), renew)
+    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers, published), renew)
     began = context.now()
     wanted, problem = await _keep(context, region, wanted, (published, version))
     outcomes = await bring_to(context, Version(region, wanted, keys.tsig), published, servers, drifted)
@@ -90,7 +91,18 @@ async def _keep(
         if published is None:
             raise
         return published, str(error)
+    except ClusterError as error:
+        _note_failure(context, region, str(error))
+        raise
     return wanted, ""
+
+
+def _note_failure(context: Context, region: RegionController, words: str) -> None:
+    """Have the region say why its zone stays as it is, while that is tried again."""
+    state = context.zones.get(region.meta.key)
+    if state is not None and state.problem != words:
+        context.zones[region.meta.key] = replace(state, problem=words, reason="NotWritten")
+        context.queue.add(Key("region", *region.meta.key))
 
 
 def choose_version(
@@ -110,16 +122,23 @@ def choose_version(
     return Zone(region.domain, region.ttl_s, next_serial(newest, ahead, step=step), rrsets)
 
 
-def seen_serials(context: Context, region: RegionController, servers: Sequence[NameServer]) -> list[int]:
+def seen_serials(
+    context: Context, region: RegionController, servers: Sequence[NameServer], published: Zone | None
+) -> list[int]:
     """Serials that are in use or were: what servers answer, and, for when the ConfigMap was lost while none answers,
-    what this operator published and what the region's status says."""
-    seen = [serial for s in servers if (serial := context.book.serial(s)) is not None]
+    what this operator published and what the region's status says.
+
+    What a server answers that was never ours is left out: the region's condition names that server.
+    """
+    seen = [published.serial] if published is not None else []
     state, resource = context.zones.get(region.meta.key), context.cache.resource(REGION, region.meta.key)
     if state is not None:
         seen.append(state.zone.serial)
     if resource is not None:
         seen.append(resource.status.get("zone", {}).get("serial", 0))
-    return seen
+    newest = max(seen, default=0)
+    served = (context.book.serial(s) for s in servers)
+    return seen + [serial for serial in served if serial is not None and is_plausible(serial, newest)]
 
 
 def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:

@@ -12,6 +12,8 @@ from rackrelay.errors import Conflict, InvalidSpec
 from rackrelay.zone.records import Rrsets, sort_addresses
 
 MAX_SERIAL = 2**31 - 1
+# Nobody changes a zone so often while a ConfigMap is lost: a serial further ahead than this was never ours.
+MAX_LEAD = 2**24
 # By the version of IP.
 ADDRESS_TYPES = {"A": 4, "AAAA": 6}
 RrsetKey = tuple[str, str]
@@ -82,6 +84,14 @@ def next_serial(*seen: int, step: int = 1) -> int:
     if serial > MAX_SERIAL:
         raise InvalidSpec("status.zone.serial", "the zone's serial has run out; use another spec.domain")
     return serial
+
+
+def is_plausible(serial: int, newest: int) -> bool:
+    """Whether a serial that a server shows can be one of ours, when `newest` is the greatest that we know of.
+
+    Another one must not be overtaken: it would use up the serials of all, or there is none above it.
+    """
+    return serial <= max(newest, min(newest + MAX_LEAD, MAX_SERIAL - MAX_LEAD))
 
 
 def zone_text(zone: Zone) -> str:

@@ -11,6 +11,7 @@ from functools import cache
 import dns.exception
 import dns.message
 import dns.rcode
+import dns.tsig
 
 from rackrelay.errors import Conflict
 from rackrelay.model.observed import NameServer
@@ -28,6 +29,9 @@ MAX_UDP_BYTES = 1232
 PARALLEL_STREAMS = 50
 STREAM_TIMEOUT_S = 5 * TIMEOUT_S
 CANNOT_BE_HAD = (OSError, EOFError, TimeoutError, dns.exception.DNSException)
+
+# The server has answered, and says that our signature, key or clock is not what it accepts.
+NOT_ACCEPTED = dns.tsig.PeerError
 
 # Asked right before each UPDATE is sent; raises when another operator leads.
 Fence = Callable[[], object]
@@ -70,6 +74,8 @@ async def repair(server: NameServer, wanted: Zone, key: Key, fence: Fence = bool
     """
     try:
         served = await transfer(server, wanted.domain, key)
+    except NOT_ACCEPTED:
+        return Outcome.REFUSED
     except CANNOT_BE_HAD:
         return Outcome.UNREACHABLE
     if served.serial >= wanted.serial:
@@ -86,6 +92,8 @@ async def compare(server: NameServer, wanted: Zone, key: Key) -> Outcome:
     """UPDATED when the server has this version, DRIFTED when it has other content by that serial; changes nothing."""
     try:
         return _compared(await transfer(server, wanted.domain, key), wanted)
+    except NOT_ACCEPTED:
+        return Outcome.REFUSED
     except CANNOT_BE_HAD:
         return Outcome.UNREACHABLE
 
@@ -139,6 +147,8 @@ async def _send_stream(update: SignedUpdate, key: Key, server: NameServer, fence
 def _judge(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
     try:
         return _outcome(answer, update, key)
+    except NOT_ACCEPTED:
+        return Outcome.REFUSED
     except dns.exception.DNSException:
         return Outcome.UNREACHABLE
 

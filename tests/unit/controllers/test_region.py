@@ -130,6 +130,30 @@ async def test_server_in_reach_that_does_not_serve_the_zone(
     assert (await reconcile(site))["ZonePublished"] == expected
 
 
+async def test_server_that_answers_probes_and_no_update_does_not_serve_the_zone(site: Site) -> None:
+    region = add_region(site)
+    server = gen.server("rack1")
+    site.book.track([server])
+    site.book.answered(server, 6, site.now())
+    site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {server: Outcome.UNREACHABLE})
+    assert (await reconcile(site))["ZonePublished"] == ("False", "ServersDiffer")
+
+
+@pytest.mark.parametrize(
+    ("serial", "outcome", "words"),
+    [(2**32 - 1, Outcome.DIFFERS, "rack1 (has serial 4294967295"), (6, Outcome.REFUSED, "its clock and its key")],
+)
+async def test_what_sending_again_cannot_help_is_told(site: Site, serial: int, outcome: Outcome, words: str) -> None:
+    region = add_region(site)
+    server = gen.server("rack1")
+    site.book.track([server])
+    site.book.answered(server, serial, site.now())
+    site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {server: outcome})
+    await reconcile(site)
+    found = site.status("RegionController", "demo")["conditions"]
+    assert words in next(c["message"] for c in found if c["type"] == "ZonePublished")
+
+
 async def test_zone_that_does_not_fit_is_told(site: Site) -> None:
     region = add_region(site)
     site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {}, "5000 names need more than there is")

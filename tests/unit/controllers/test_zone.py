@@ -16,7 +16,7 @@ from rackrelay.controllers import zone as zone_module
 from rackrelay.controllers.context import PARALLEL_REPAIRS, RegionKeys
 from rackrelay.controllers.verify import Rota, verify_next
 from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
-from rackrelay.errors import Conflict, NotLeading, NotReady
+from rackrelay.errors import ClusterError, Conflict, NotLeading, NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.observed import PeerSight, RackInterface
 from rackrelay.model.region import RegionController
@@ -377,6 +377,19 @@ async def test_server_that_is_ahead_makes_a_greater_version(lab: Lab) -> None:
     assert lab.kept == fake.zone == zone_of(13, 2)
 
 
+@pytest.mark.parametrize("serial", [2**32 - 1, 2**31, 2**31 - 1, 2**30])
+async def test_server_that_is_absurdly_ahead_spoils_publishing_for_nobody(lab: Lab, serial: int) -> None:
+    lab.site.put(CONFIG_MAP, zone_config(zone_of(7, 2)))
+    good, odd = lab.add_rack(2, zone_of(7, 2)), lab.add_rack(3, gen.zone(serial))
+    lab.see(2, 7)
+    lab.see(3, serial)
+    await lab.reconcile()
+    assert lab.kept == good.zone
+    assert good.zone.serial == 8
+    assert odd.record.updates == []
+    assert outcome(lab, 3) is Outcome.DIFFERS
+
+
 def zone_config(zone: Zone) -> gen.Manifest:
     return build_zone_config(gen.NAMESPACE, "demo", zone, None)
 
@@ -523,6 +536,22 @@ async def test_zone_that_does_not_fit_leaves_the_published_one_and_says_so(
     assert "divide the Subnets" in lab.site.zones[REGION_.meta.key].problem
     monkeypatch.undo()
     monkeypatch.setattr(names, "PORT_DNS", lab.port)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == zone_of(2, 2)
+    assert lab.site.zones[REGION_.meta.key].problem == ""
+
+
+async def test_zone_that_cannot_be_written_is_told_and_tried_again(lab: Lab) -> None:
+    fakes = await serve_two(lab)
+    fakes[1].silent = True
+    lab.lose(3)
+    lab.site.client.fail = True
+    with pytest.raises(ClusterError):
+        await lab.reconcile()
+    state = lab.site.zones[REGION_.meta.key]
+    assert (state.reason, state.problem) == ("NotWritten", "the API server does not answer")
+    assert "region demo" in lab.site.waiting()
+    lab.site.client.fail = False
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == zone_of(2, 2)
     assert lab.site.zones[REGION_.meta.key].problem == ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import dns.message
 import dns.opcode
+import dns.rcode
 import pytest
 
 from rackrelay.errors import NotLeading
@@ -282,3 +283,14 @@ def test_update_names_the_zone_and_carries_the_keys_name() -> None:
 
 def test_key_does_not_show_its_secret() -> None:
     assert gen.KEY.secret not in f"{gen.KEY!r} {gen.KEY}"
+
+
+@pytest.mark.parametrize("error", [dns.rcode.BADTIME, dns.rcode.BADKEY, dns.rcode.BADSIG])
+async def test_server_that_does_not_accept_our_signature_refuses(servers: Servers, error: dns.rcode.Rcode) -> None:
+    """It answers, so that it must not pass for one out of reach, of which nothing is said."""
+    stranger = servers.add()
+    stranger.tsig_error = error
+    assert await send_update(CHANGE, gen.KEY, [at(stranger)]) == {at(stranger): Outcome.REFUSED}
+    assert await repair(at(stranger), NEW, gen.KEY) is Outcome.REFUSED
+    assert await compare(at(stranger), NEW, gen.KEY) is Outcome.REFUSED
+    assert stranger.zone == OLD
