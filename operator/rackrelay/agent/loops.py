@@ -93,7 +93,7 @@ class Agent:
             self.known.regions_asked = True
 
     async def read_addresses(self) -> None:
-        """List the node's addresses."""
+        """List the node's addresses; while the kernel does not tell, those it told last stay."""
         async with AsyncIPRoute() as route:
             self.known.addresses = await addresses.list_addresses(route)
 

@@ -18,12 +18,13 @@ class Knowledge:
 
     `wanted` maps a daemon to the hash of its mounted file, `rejected` to why that is not live, `failures` counts
     failed requests in a row, `answered` holds the daemons that were well at least once. `serial` is what named has
-    served within the last second, `peers` the part of the document about other racks.
+    served within the last second, `peers` the part of the document about other racks. `addresses` is None until the
+    kernel has told them once: an agent that has just started must not say that its node has none.
     """
 
     values: NodeValues
     daemons: tuple[str, ...] = ()
-    addresses: tuple[NodeAddress, ...] = ()
+    addresses: tuple[NodeAddress, ...] | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
@@ -50,7 +51,7 @@ def build_document(known: Knowledge) -> dict[str, Any]:
     return {
         "node": known.values.node_name,
         "pod": known.values.pod_name,
-        "addresses": [_address(a) for a in known.addresses],
+        "addresses": None if known.addresses is None else [_address(a) for a in known.addresses],
         "daemons": {daemon: _daemon(known, daemon) for daemon in known.daemons},
         "regions": {"reachable": known.regions_reachable, "known": known.regions_known},
         "peers": list(known.peers),
@@ -66,7 +67,8 @@ def build_document(known: Knowledge) -> dict[str, Any]:
 
 def is_complete(known: Knowledge) -> bool:
     """Whether everything that the document is about was looked at once."""
-    return bool(known.daemons) and known.findings.keys() >= set(known.daemons) and known.regions_asked
+    all_asked = bool(known.daemons) and known.findings.keys() >= set(known.daemons)
+    return all_asked and known.regions_asked and known.addresses is not None
 
 
 def outdated(known: Knowledge) -> list[str]:

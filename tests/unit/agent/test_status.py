@@ -34,15 +34,25 @@ def test_operator_reads_what_the_agent_writes() -> None:
     assert status.config_hash == "c1"
 
 
+def test_addresses_that_were_not_read_yet_are_unknown_and_not_none_at_all() -> None:
+    known = Knowledge(NodeValues("rack1", "10.0.0.1"))
+    assert build_document(known)["addresses"] is None
+    known.addresses = ()
+    assert build_document(known)["addresses"] == []
+
+
 def test_document_is_complete_once_everything_was_asked() -> None:
     known = Knowledge(NodeValues("rack1", "10.0.0.1"))
     assert not is_complete(known)
     known.daemons = ("named", "nginx")
     known.learn("named", WELL)
-    known.regions_asked = True
+    known.regions_asked, known.addresses = True, ()
     assert not is_complete(known)
     known.learn("nginx", Finding(False, "refused"))
     assert is_complete(known)
+    known.addresses = None
+    assert not is_complete(known)
+    known.addresses = ()
     known.regions_asked = False
     assert not is_complete(known)
 
