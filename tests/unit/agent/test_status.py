@@ -75,6 +75,15 @@ def test_one_failure_does_not_count_and_two_do() -> None:
     assert build_document(known)["daemons"]["nginx"]["ok"]
 
 
+def test_place_counts_by_itself_and_names_its_daemon() -> None:
+    known = build_knowledge()
+    for place, ok in (("10.10.0.2", True), ("10.10.0.3", True), ("10.10.0.3", False)):
+        known.learn("named addresses", Finding(True, faults={place: "no answer"}), misses=2)
+        assert build_document(known)["daemons"]["named"]["ok"] == ok
+    assert build_document(known)["daemons"]["named"]["message"] == "10.10.0.3: no answer"
+    assert build_document(known)["daemons"]["nginx"]["ok"]
+
+
 def test_daemon_that_was_never_well_is_not_well() -> None:
     known = Knowledge(NodeValues("rack1", "10.0.0.1"), daemons=("nginx",))
     assert not build_document(known)["daemons"]["nginx"]["ok"]
