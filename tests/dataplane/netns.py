@@ -33,6 +33,17 @@ class Namespace:
         run("nsenter", f"--net={self.path}", "sh", "-c", f"echo {value} > /proc/sys/{key.replace('.', '/')}")
 
     @contextmanager
+    def dropping(self, rule: str) -> Iterator[None]:
+        """What arrives and matches an nft(8) rule is dropped meanwhile."""
+        hook = "{ type filter hook input priority 0; }"
+        for command in ("add table inet lost", f"add chain inet lost in {hook}", f"add rule inet lost in {rule} drop"):
+            run("nsenter", f"--net={self.path}", "nft", command)
+        try:
+            yield
+        finally:
+            run("nsenter", f"--net={self.path}", "nft", "delete table inet lost")
+
+    @contextmanager
     def inside(self) -> Iterator[None]:
         """Sockets that this thread makes meanwhile belong to the namespace, and stay there."""
         with open("/proc/thread-self/ns/net") as home, self.path.open() as there:

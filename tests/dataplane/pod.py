@@ -129,6 +129,13 @@ class Pod:
         self.signal(name, signal.SIGKILL if kill else signal.SIGTERM)
         self._daemons.pop(name).wait(30)
 
+    def signal_workers(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to all processes of that name but the main one."""
+        stats = [folder / "stat" for folder in self._proc().glob("[0-9]*")]
+        numbers = {stat.parent.name for stat in stats if f" ({name}) " in stat.read_text()} - {str(self.pid(name))}
+        done = self._in_pod("sh", "-c", f"kill -{number.value} {' '.join(sorted(numbers))}")
+        assert done.returncode == 0, done.stderr
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a container's process."""
         done = self._in_pod("sh", "-c", f"kill -{number.value} {self.pid(name)}")

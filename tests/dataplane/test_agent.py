@@ -5,6 +5,7 @@ import http.client
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -93,6 +94,10 @@ def test_late_address_is_reported_and_served_without_a_reload(site: Site) -> Non
     assert request(site, "/MAAS/metadata/", server="10.10.0.3").status == 200
     site.spaces["rack"].ip("address", "delete", "10.10.0.3/24", "dev", "prov0")
     assert site.rack.pid("named") == named
+    gone = time.monotonic()
+    wait_until(lambda: "10.10.0.3" not in str(site.status(site.rack)[1]["addresses"]), "the agent reports its loss")
+    assert time.monotonic() - gone < 10
+    assert not failing(site)
 
 
 def test_unplugged_link_has_no_carrier(site: Site) -> None:
@@ -161,10 +166,51 @@ def test_dead_daemon_is_named_and_its_return_seen(site: Site, daemon: str) -> No
     wait_until(well, f"the agent sees {daemon} again", lambda: site.rack.log(daemon))
 
 
-def test_hung_daemon_is_found_by_asking_it(site: Site) -> None:
-    site.rack.signal("named", signal.SIGSTOP)
-    wait_until(lambda: not site.status(site.rack)[1]["daemons"]["named"]["ok"], "the agent misses named")
-    site.rack.signal("named", signal.SIGCONT)
+@pytest.mark.parametrize("daemon", ["named", "nginx", "rsyslogd", "squid"])
+def test_hung_daemon_is_found_by_asking_it(site: Site, daemon: str) -> None:
+    if daemon == "nginx":
+        site.rack.signal_workers(daemon, signal.SIGSTOP)
+    site.rack.signal(daemon, signal.SIGSTOP)
+    try:
+        took = seconds_until_failing(site, daemon)
+        assert set(failing(site)) == {daemon}
+    finally:
+        site.rack.signal(daemon, signal.SIGCONT)
+        if daemon == "nginx":
+            site.rack.signal_workers(daemon, signal.SIGCONT)
+    assert took < 5
+
+
+@pytest.mark.parametrize(
+    ("rule", "daemon", "where"),
+    [
+        ("tcp dport 5248", "nginx", "port 5248"),
+        ("tcp dport 8000", "nginx", "port 8000"),
+        ("udp dport 5247", "rsyslogd", "UDP"),
+        (f"ip daddr {place.RACK_PROV} udp dport 53", "named", place.RACK_PROV),
+    ],
+)
+def test_port_that_machines_cannot_reach_is_named(site: Site, rule: str, daemon: str, where: str) -> None:
+    with site.spaces["rack"].dropping(rule):
+        seconds_until_failing(site, daemon)
+        assert set(failing(site)) == {daemon}
+        assert where in failing(site)[daemon]
+    wait_until(lambda: not failing(site), "all is well again")
+
+
+def failing(site: Site) -> dict[str, str]:
+    """What the rack's agent says is wrong with which daemon."""
+    daemons = site.status(site.rack)[1]["daemons"]
+    return {name: d["message"] for name, d in daemons.items() if not d["ok"]}
+
+
+def seconds_until_failing(site: Site, daemon: str) -> float:
+    """How long it takes until the agent says so; shown when the test is run with -rP."""
+    begin = time.monotonic()
+    wait_until(lambda: daemon in failing(site), f"the agent misses {daemon}")
+    took = time.monotonic() - begin
+    print(f"{daemon} is failing after {took:.2f} s")
+    return took
 
 
 def test_killed_named_serves_every_update_again(site: Site) -> None:

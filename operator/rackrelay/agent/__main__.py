@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rackrelay.agent import check, loops, processes, rack_loops, region_loops, status
+from rackrelay.agent.checks import CHECKS, CheckLoop
 from rackrelay.agent.listener import CARE_INTERVAL_S
 from rackrelay.agent.loops import Agent, log, repeat
 from rackrelay.agent.rack_loops import RackLoops
@@ -41,7 +42,9 @@ async def run(paths: Paths, values: NodeValues) -> None:
     server = StatusServer(paths.agent_key, {PATH_STATUS: say_status, PATH_HEARD: region.heard.wait})
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(repeat(agent.watch_config, loops.WATCH_INTERVAL_S))
-        tasks.create_task(repeat(agent.probe_daemons, loops.PROBE_INTERVAL_S))
+        for check_loop in (CheckLoop(agent, one) for one in CHECKS):
+            tasks.create_task(repeat(check_loop.step, check_loop.pause_s))
+        tasks.create_task(repeat(agent.watch_restarts, loops.PROBE_INTERVAL_S))
         tasks.create_task(repeat(agent.watch_serial, loops.SERIAL_INTERVAL_S))
         tasks.create_task(repeat(agent.probe_regions, loops.PROBE_INTERVAL_S))
         tasks.create_task(repeat(agent.read_addresses, loops.ADDRESS_INTERVAL_S))

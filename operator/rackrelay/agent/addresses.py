@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
@@ -42,13 +43,19 @@ _VIRTUAL_PREFIXES = (
 
 @dataclass(frozen=True)
 class NodeAddress:
-    """One address of this node. `carrier`: whether its link has one."""
+    """One address of this node. `carrier`: whether its link has one; `index`: which link it is, whatever its name."""
 
     interface: str
     address: str
     prefix: int
     carrier: bool
     static: bool = True
+    index: int = 0
+
+    @property
+    def place(self) -> tuple[int, IPv4Network | IPv6Network]:
+        """The link, and the network that the address is in there."""
+        return self.index, ip_network(f"{self.address}/{self.prefix}", strict=False)
 
 
 async def list_addresses(route: AsyncIPRoute) -> tuple[NodeAddress, ...]:
@@ -61,13 +68,18 @@ async def list_addresses(route: AsyncIPRoute) -> tuple[NodeAddress, ...]:
 def choose_addresses(
     links: Iterable[Mapping[str, Any]], addresses: Iterable[Mapping[str, Any]]
 ) -> tuple[NodeAddress, ...]:
-    """Of rtnetlink(7) messages, the global addresses in use on links that lead somewhere."""
+    """Of rtnetlink(7) messages, the global addresses in use on links that lead somewhere.
+
+    One that DHCP or a router advertisement gave does not count where the same link has a static one in its network.
+    """
     by_index = {link["index"]: link for link in links}
     chosen = [
         _node_address(message, by_index[message["index"]])
         for message in addresses
         if message["index"] in by_index and _counts(message, by_index[message["index"]])
     ]
+    static = {address.place for address in chosen if address.static}
+    chosen = [address for address in chosen if address.static or address.place not in static]
     return tuple(sorted(chosen, key=lambda a: (not a.static, a.interface, ":" in a.address, a.address)))
 
 
@@ -100,4 +112,5 @@ def _node_address(message: Mapping[str, Any], link: Mapping[str, Any]) -> NodeAd
         prefix=message["prefix"],
         carrier=bool(link["flags"] & _IFF_LOWER_UP),
         static=bool(message["flags"] & _PERMANENT),
+        index=message["index"],
     )

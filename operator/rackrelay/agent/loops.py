@@ -59,16 +59,10 @@ class Agent:
             self._signal_outdated()
         self._seen = snapshot.version
 
-    async def probe_daemons(self) -> None:
-        """Ask every daemon of this pod something real."""
-        if self.duties is None:
-            return
-        duties = self.duties
-        probes = (health.probe_daemon(daemon, duties, self.values.node_ip) for daemon in duties.daemons)
-        for daemon, finding in zip(duties.daemons, await asyncio.gather(*probes), strict=True):
-            self.known.learn(daemon, finding)
+    async def watch_restarts(self) -> None:
+        """Find the daemons that still run the file before their present one, and may not be told to read it."""
         self.known.restart_needed = tuple(
-            d for d in duties.daemons if d in FILES and d not in RELOADABLE and self.swapper.restart_needed(d)
+            d for d in self.known.daemons if d in FILES and d not in RELOADABLE and self.swapper.restart_needed(d)
         )
 
     async def watch_serial(self) -> None:
@@ -93,7 +87,7 @@ class Agent:
             self.known.regions_asked = True
 
     async def read_addresses(self) -> None:
-        """List the node's addresses."""
+        """List the node's addresses; while the kernel does not tell, those it told last stay."""
         async with AsyncIPRoute() as route:
             self.known.addresses = await addresses.list_addresses(route)
 

@@ -13,6 +13,9 @@ from rackrelay.agent.settings import Network
 
 # A rack that was just withdrawn may be the one that nobody but its peers can see.
 ASK_AFTER_LEAVING_S = 60.0
+# In each subnet. One that is not heard is asked on: forgotten, it would count as no longer missed, come back into the
+# name, and be missed anew.
+UNLISTED_LIMIT = 64
 
 
 @dataclass
@@ -50,8 +53,12 @@ class Sights:
         peers = self.subnets.setdefault(subnet, {})
         for address in listed:
             peers.setdefault(address, Peer(address, now)).listed_at = now
-        for address in [a for a, peer in peers.items() if now - peer.listed_at > ASK_AFTER_LEAVING_S]:
-            del peers[address]
+        unlisted = [peer for peer in peers.values() if now - peer.listed_at > ASK_AFTER_LEAVING_S]
+        missed = sorted((p for p in unlisted if p.heard is False), key=lambda p: p.listed_at, reverse=True)
+        kept = {peer.address for peer in missed[:UNLISTED_LIMIT]}
+        for peer in unlisted:
+            if peer.address not in kept:
+                del peers[peer.address]
 
     def keep(self, subnets: Iterable[Network]) -> None:
         """Forget the subnets in which this node has no address any more."""

@@ -52,8 +52,9 @@ class RackLoops:
     async def list_peers(self) -> None:
         """Learn who else serves the subnets."""
         duties = self._duties()
-        if duties is not None:
-            await self.peering.list_peers(duties, self.agent.values.node_ip, self.agent.known.addresses)
+        addresses = self.agent.known.addresses
+        if duties is not None and addresses is not None:
+            await self.peering.list_peers(duties, self.agent.values.node_ip, addresses)
 
     async def ask_peers(self) -> None:
         """Ask them, and report who answers."""

@@ -137,9 +137,9 @@ def listens(ports: Iterable[int], ipv6: bool) -> list[str]:
     return lines
 
 
-def access(nets: Sequence[Network]) -> list[str]:
+def access(nets: Sequence[Network], *more: str) -> list[str]:
     """Serve the networks and nobody else."""
-    return [*(f"allow {net};" for net in nets), "deny all;"]
+    return [*(f"allow {net};" for net in (*more, *nets)), "deny all;"]
 
 
 def stream_server(listens: Iterable[str], access: Iterable[str], target: str, *more: str) -> list[str]:

@@ -13,6 +13,8 @@ from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for racks; changes are overwritten."
 _CACHE_MB = 8192
+# From where the agent asks as machines do. Nobody outside the node can send from there and get an answer.
+_AGENT = "127.0.0.1"
 
 
 def render_rack(inputs: RackInputs) -> dict[str, str]:
@@ -74,7 +76,7 @@ def _nginx(inputs: RackInputs) -> str:
             nginx.status_server(),
             nginx.http_server(
                 nginx.listens([names.PORT_RACK_HTTP], _has_ipv6(nets)),
-                nginx.access(nets),
+                nginx.access(nets, _AGENT),
                 [*nginx.relay_to("http://region_http"), *nginx.client_headers()],
             ),
         ),
@@ -83,7 +85,7 @@ def _nginx(inputs: RackInputs) -> str:
             nginx.upstream("region_syslog", regions, names.PORT_REGION_SYSLOG),
             nginx.stream_server(
                 nginx.listens(names.PORTS_RACK_PROXY, _has_ipv6(nets)),
-                nginx.access(proxied),
+                nginx.access(proxied, _AGENT),
                 f"127.0.0.1:{names.PORT_LOCAL_PROXY}",
                 "proxy_protocol on;",
             ),

@@ -18,8 +18,8 @@ def link(index: int, name: str, flags: int = UP) -> dict[str, Any]:
 
 def address(index: int, text: str, flags: int = PERMANENT, scope: int = 0) -> dict[str, Any]:
     """An address as rtnetlink tells it."""
-    family = socket.AF_INET6 if ":" in text else socket.AF_INET
-    return {"index": index, "address": text, "prefix": 64, "family": family, "flags": flags, "scope": scope}
+    family, prefix = (socket.AF_INET6, 64) if ":" in text else (socket.AF_INET, 24)
+    return {"index": index, "address": text, "prefix": prefix, "family": family, "flags": flags, "scope": scope}
 
 
 def chosen(links: list[dict[str, Any]], addresses: list[dict[str, Any]]) -> list[str]:
@@ -37,6 +37,24 @@ def test_global_addresses_count_static_before_dynamic() -> None:
         address(2, "fe80::2", scope=253),
     ]
     assert chosen(links, addresses) == ["10.0.0.2", "fd00::2", "192.0.2.9"]
+
+
+def test_dynamic_addresses_do_not_count_where_the_link_has_a_static_one_in_their_network() -> None:
+    links = [link(2, "prov0"), link(3, "eth0")]
+    addresses = [
+        address(2, "10.0.0.50", flags=0),
+        address(2, "10.0.0.2"),
+        address(2, "fd00::2"),
+        address(2, "fd00::50", flags=0),
+        address(2, "fd01::50", flags=0),
+        address(3, "10.0.0.51", flags=0),
+    ]
+    assert chosen(links, addresses) == ["10.0.0.2", "fd00::2", "10.0.0.51", "fd01::50"]
+
+
+def test_link_that_was_made_anew_is_another_one() -> None:
+    before, after = (choose_addresses([link(i, "prov0")], [address(i, "10.0.0.2")]) for i in (2, 7))
+    assert before != after
 
 
 @pytest.mark.parametrize("flag", [0x01, 0x08, 0x20, 0x40])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rackrelay.agent import zonefile
+from rackrelay.agent import addresses, zonefile
 from rackrelay.agent.health import Finding
 from rackrelay.agent.loops import Agent, repeat
 from rackrelay.agent.processes import Process
@@ -136,6 +136,22 @@ async def test_running_named_keeps_its_zone_file(agent: Agent, daemons: Daemons)
     mount(agent.paths.config, "..1", CONFIG)
     await agent.watch_config()
     assert not list((agent.paths.state / "named").iterdir())
+
+
+async def test_addresses_told_last_stay_while_the_kernel_does_not_tell(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await agent.read_addresses()
+    told = agent.known.addresses
+    assert told is not None
+
+    async def fail(*_args: object) -> None:
+        raise OSError(105, "No buffer space available")
+
+    monkeypatch.setattr(addresses, "list_addresses", fail)
+    with pytest.raises(OSError, match="No buffer space"):
+        await agent.read_addresses()
+    assert agent.known.addresses is told
 
 
 async def test_loop_survives_a_step_that_fails_and_logs_it_once(capsys: pytest.CaptureFixture[str]) -> None:

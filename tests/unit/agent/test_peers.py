@@ -3,7 +3,7 @@
 from ipaddress import ip_network
 
 from rackrelay.agent.addresses import NodeAddress
-from rackrelay.agent.peers import Peer, Sights, choose_sources
+from rackrelay.agent.peers import UNLISTED_LIMIT, Peer, Sights, choose_sources
 
 NET = ip_network("10.10.0.0/24")
 
@@ -52,6 +52,30 @@ def test_peer_that_left_the_zone_is_asked_for_another_minute() -> None:
     assert sorted(sights.subnets[NET]) == ["10.10.0.3", "10.10.0.4"]
     sights.follow(NET, ["10.10.0.4"], 61.0)
     assert sorted(sights.subnets[NET]) == ["10.10.0.4"]
+
+
+def test_peer_that_is_not_heard_is_asked_until_it_is() -> None:
+    sights = Sights()
+    sights.follow(NET, ["10.10.0.3"], 0.0)
+    for query_id in (1, 2):
+        sights.subnets[NET]["10.10.0.3"].ask(query_id, 1)
+    sights.follow(NET, [], 3600.0)
+    assert [(p["address"], p["heard"]) for p in sights.document()] == [("10.10.0.3", False)]
+    sights.subnets[NET]["10.10.0.3"].answer(2)
+    sights.follow(NET, [], 3601.0)
+    assert sights.document() == []
+
+
+def test_of_many_that_are_not_heard_those_are_kept_that_left_last() -> None:
+    sights = Sights()
+    for number in range(UNLISTED_LIMIT + 10):
+        address = f"10.10.0.{number + 1}"
+        sights.follow(NET, [address], float(number))
+        sights.subnets[NET][address].heard = False
+    sights.follow(NET, [], 3600.0)
+    assert len(sights.subnets[NET]) == UNLISTED_LIMIT
+    assert "10.10.0.10" not in sights.subnets[NET]
+    assert "10.10.0.11" in sights.subnets[NET]
 
 
 def test_document_is_sorted_as_numbers_are() -> None:

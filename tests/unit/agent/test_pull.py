@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from rackrelay.agent.heartbeat import Target
+from rackrelay.agent.loops import SERIAL_INTERVAL_S
 from rackrelay.agent.pull import LAG_S, RETRY_S, Lag, read_key
+from rackrelay.zone.ask import ATTEMPTS, TIMEOUT_S
 from rackrelay.zone.publish import Key
 
 A, B = Target("10.96.0.10", 5250), Target("10.96.0.11", 5251)
@@ -27,9 +29,15 @@ def test_rack_that_is_brought_up_to_date_in_time_pulls_nothing() -> None:
 def test_pull_is_tried_again_after_a_while_while_it_is_needed() -> None:
     lag = Lag()
     lag.choose_source(7, {A: 8}, 0.0)
-    assert lag.choose_source(7, {A: 8}, 1.0) == A
-    assert lag.choose_source(7, {A: 8}, 1.1) is None
-    assert lag.choose_source(7, {A: 8}, 1.0 + RETRY_S) == A
+    assert lag.choose_source(7, {A: 8}, LAG_S) == A
+    assert lag.choose_source(7, {A: 8}, LAG_S + RETRY_S - 0.1) is None
+    assert lag.choose_source(7, {A: 8}, LAG_S + RETRY_S) == A
+
+
+def test_pull_leaves_most_of_two_seconds_for_hearing_of_it_and_for_the_transfer() -> None:
+    # The operator sends each UPDATE three times.
+    assert TIMEOUT_S * ATTEMPTS < LAG_S <= 1.0
+    assert 2 * SERIAL_INTERVAL_S + LAG_S < 1.5
 
 
 def test_nothing_to_compare_is_nothing_to_pull() -> None:

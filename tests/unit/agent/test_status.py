@@ -34,15 +34,25 @@ def test_operator_reads_what_the_agent_writes() -> None:
     assert status.config_hash == "c1"
 
 
+def test_addresses_that_were_not_read_yet_are_unknown_and_not_none_at_all() -> None:
+    known = Knowledge(NodeValues("rack1", "10.0.0.1"))
+    assert build_document(known)["addresses"] is None
+    known.addresses = ()
+    assert build_document(known)["addresses"] == []
+
+
 def test_document_is_complete_once_everything_was_asked() -> None:
     known = Knowledge(NodeValues("rack1", "10.0.0.1"))
     assert not is_complete(known)
     known.daemons = ("named", "nginx")
     known.learn("named", WELL)
-    known.regions_asked = True
+    known.regions_asked, known.addresses = True, ()
     assert not is_complete(known)
     known.learn("nginx", Finding(False, "refused"))
     assert is_complete(known)
+    known.addresses = None
+    assert not is_complete(known)
+    known.addresses = ()
     known.regions_asked = False
     assert not is_complete(known)
 
@@ -62,6 +72,15 @@ def test_one_failure_does_not_count_and_two_do() -> None:
     known.learn("nginx", Finding(False, "refused"))
     assert build_document(known)["daemons"]["nginx"] == {"ok": False, "message": "refused"}
     known.learn("nginx", WELL)
+    assert build_document(known)["daemons"]["nginx"]["ok"]
+
+
+def test_place_counts_by_itself_and_names_its_daemon() -> None:
+    known = build_knowledge()
+    for place, ok in (("10.10.0.2", True), ("10.10.0.3", True), ("10.10.0.3", False)):
+        known.learn("named addresses", Finding(True, faults={place: "no answer"}), misses=2)
+        assert build_document(known)["daemons"]["named"]["ok"] == ok
+    assert build_document(known)["daemons"]["named"]["message"] == "10.10.0.3: no answer"
     assert build_document(known)["daemons"]["nginx"]["ok"]
 
 
