@@ -109,8 +109,8 @@ async def _write(
 
 
 def _counts(views: list[RackView]) -> dict[str, int]:
-    tiers = Counter(view.judgement.tier for view in views)
-    return {"desired": len(views), **{tier.name.lower(): tiers[tier] for tier in Tier}}
+    words = Counter(view.judgement.tier.word for view in views)
+    return {"desired": len(views), **{tier.word.lower(): words[tier.word] for tier in Tier}}
 
 
 def _health(
