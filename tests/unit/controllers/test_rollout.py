@@ -131,6 +131,7 @@ async def test_two_controllers_of_a_subnet_take_turns(laid_out: Site) -> None:
         add_rack(laid_out, number, controller)
     hear(laid_out, 1, 2)
     assert await replace(laid_out, "one") == Progress(0, 1)
+    hear(laid_out, 2, failing={"squid": "no answer"})
     assert await replace(laid_out, "two") == Progress(0, 1, ("r1 (being replaced)",))
     assert deleted(laid_out) == ["pod-r1-old"]
 
