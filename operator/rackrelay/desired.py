@@ -59,17 +59,17 @@ def find_endpoints(region: RegionController, services: Iterable[Manifest]) -> tu
     return tuple(found)
 
 
-def rack_networks(racks: Iterable[RackController], nodes: Iterable[Node]) -> tuple[Network, ...]:
+def rack_networks(
+    racks: Iterable[RackController], nodes: Iterable[Node], leaving: Iterable[Node] = ()
+) -> tuple[Network, ...]:
     """Where connections of racks to a region come from: their nodes' addresses.
 
     Pod networks of these nodes count as well: overlay networks send what a node sends to a pod from the node's
-    own address in its pod network.
+    own address in its pod network. `leaving`: nodes whose rack stops soon and serves until then.
     """
     selectors = [rack.pods.node_selector for rack in racks]
-    found: set[Network] = set()
-    for node in nodes:
-        if any(node.matches(selector) for selector in selectors):
-            found |= {ip_network(text) for text in (*node.addresses, *node.pod_cidrs)}
+    chosen = [node for node in nodes if any(node.matches(selector) for selector in selectors)]
+    found = {ip_network(text) for node in (*chosen, *leaving) for text in (*node.addresses, *node.pod_cidrs)}
     return tuple(sorted(found, key=lambda n: (n.version, n)))
 
 

@@ -12,6 +12,7 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Client, Kind
 from rackrelay.controllers.evidence import EvidenceBook
+from rackrelay.controllers.leaving import find_leaving
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.sighting import Sighting
 from rackrelay.controllers.tally import Tally
@@ -34,6 +35,7 @@ from rackrelay.zone.steadiness import Steadiness, observe, temper
 
 RegionKey = tuple[str, str]
 Host = tuple[Node, Pod | None]
+Crew = tuple[RackController, list[Host]]
 
 # Each holds a zone and computes for most of its time.
 PARALLEL_REPAIRS = 4
@@ -91,10 +93,20 @@ class Repair:
     late: bool = False
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """A rack whose pod this operator has deleted, and the networks in which machines used it."""
+
+    region: RegionKey
+    node: str
+    networks: frozenset[Network]
+
+
 @dataclass
 class Context:
     """One running operator. `kept_zones`: each region's zone ConfigMap with the Zone that was read from it.
 
+    `former_racks`: each RackController as it was last, by its key. `replaced`: pod UID -> the rack that ran in it.
     `publishing` is the queue for name servers of others, which may take their time.
     """
 
@@ -113,6 +125,8 @@ class Context:
     external: dict[Key, ExternalSight] = field(default_factory=dict)
     links: dict[RegionKey, dict[Address, Steadiness]] = field(default_factory=dict)
     config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
+    former_racks: dict[RegionKey, RackController] = field(default_factory=dict)
+    replaced: dict[str, Replaced] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
     @property
@@ -188,6 +202,7 @@ class Context:
         def compute() -> tuple[RackController, ...]:
             regions = self.cache.regions(region.meta.namespace)
             racks = self.cache.racks(region.meta.namespace)
+            self.former_racks |= {r.meta.key: r for r in racks}
             return tuple(r for r in racks if not r.meta.deleting and belongs_to(r.region, region, regions))
 
         return self.cache.derive(("racks", region.meta.key), (RACK, REGION), compute)
@@ -205,6 +220,40 @@ class Context:
             return [(node, pods.get(node.name)) for node in nodes]
 
         return self.cache.derive(("hosts", rack.meta.key), (NODE, POD, RACK), compute)
+
+    def leaving_hosts(self, region: RegionController) -> list[tuple[Node, Pod]]:
+        """The nodes of a region's rack pods that no RackController asks for any more, each with its pod."""
+
+        def compute() -> list[tuple[Node, Pod]]:
+            namespace = region.meta.namespace
+            staying = {node.name for rack in self.racks_of(region) for node, pod in self.hosts_of(rack) if pod}
+            found = find_leaving(region, self.cache.pods(namespace), self.cache.racks(namespace), self.cache.nodes())
+            return [(node, pod) for node, pod in found if node.name not in staying]
+
+        return self.cache.derive(("leaving", region.meta.key), (NODE, POD, RACK, REGION), compute)
+
+    def crews_of(self, region: RegionController) -> list[Crew]:
+        """The racks of a region, each node once, by the RackController that their pods are or were of."""
+
+        def compute() -> list[Crew]:
+            leaving = self.leaving_hosts(region)
+            # A rack that is to follow one that leaves has no pod yet.
+            busy = {node.name for node, _ in leaving}
+            crews: list[Crew] = [
+                (rack, [host for host in self.hosts_of(rack) if host[1] or host[0].name not in busy])
+                for rack in self.racks_of(region)
+            ]
+            return crews + [(self._former_rack(pod), [(node, pod)]) for node, pod in leaving]
+
+        return self.cache.derive(("crews", region.meta.key), (NODE, POD, RACK, REGION), compute)
+
+    def _former_rack(self, pod: Pod) -> RackController:
+        unknown = RackController(Meta(pod.namespace, pod.owner))
+        return self.former_racks.get((pod.namespace, pod.owner), unknown)
+
+    def hosts_in(self, region: RegionController) -> list[Host]:
+        """The nodes of all racks of a region, each with its rack pod."""
+        return [host for _, hosts in self.crews_of(region) for host in hosts]
 
     def pods_of(self, component: str, namespace: str, owner: str) -> list[Pod]:
         """The pods of a region or of a RackController, by name."""
@@ -225,6 +274,11 @@ class Context:
         now = self.now()
         return [self._view(rack, host, now) for host in self.hosts_of(rack)]
 
+    def views_in(self, region: RegionController) -> list[RackView]:
+        """Every rack of a region, one a node, with its tier now and the addresses that count."""
+        now = self.now()
+        return [self._view(rack, host, now) for rack, hosts in self.crews_of(region) for host in hosts]
+
     def _view(self, rack: RackController, host: Host, now: float) -> RackView:
         node = host[0]
         sighting = self.book.find(rack.meta.namespace, node.name)
@@ -243,10 +297,10 @@ class Context:
         evidence = sighting.evidence(asked, leaving, voice, node.ready) if sighting and pod else Evidence(misses=0)
         return judge(evidence, now, sighting.detection if sighting else FailureDetection())
 
-    def note_judgements(self, rack: RackController) -> bool:
+    def note_judgements(self, rack: RackController, hosts: list[Host]) -> bool:
         """Add the judgement of this moment to each rack's past; whether what to act on is another for any of them."""
         now, changed = self.now(), False
-        for host in self.hosts_of(rack):
+        for host in hosts:
             sighting = self.book.find(rack.meta.namespace, host[0].name)
             if sighting is None:
                 continue
@@ -272,10 +326,9 @@ class Context:
 
         def compute() -> list[NameServer]:
             namespace = region.meta.namespace
-            hosts = [host for rack in self.racks_of(region) for host in self.hosts_of(rack)]
             racks = [
                 NameServer(namespace, node.name, pod.address, names.PORT_DNS)
-                for node, pod in hosts
+                for node, pod in self.hosts_in(region)
                 if pod and pod.address
             ]
             return [*self.replicas_of(region), *racks]

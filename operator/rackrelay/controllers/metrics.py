@@ -19,7 +19,13 @@ from rackrelay.zone.evidence import Tier
 from rackrelay.zone.publish import Outcome
 from rackrelay.zone.records import Answer
 
-_SUBNET_STATES = {"AllHealthy": "healthy", "Degraded": "degraded", "FailOpen": "fail_open", "NoRacks": "no_racks"}
+_SUBNET_STATES = {
+    "AllHealthy": "healthy",
+    "Degraded": "degraded",
+    "AllDrained": "all_drained",
+    "FailOpen": "fail_open",
+    "NoRacks": "no_racks",
+}
 _QUEUED = ("external", "rack", "region", "subnet", "zone")
 
 
@@ -81,7 +87,7 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
     yield _gauge(
         "rackrelay_racks",
         "Racks by tier.",
-        ((n, {**_of(r.meta.key), "tier": t.name.lower()}) for r in regions for t, n in _racks(context, r).items()),
+        ((n, {**_of(r.meta.key), "tier": t}) for r in regions for t, n in _racks(context, r).items()),
     )
     decided = [(r, state) for r in regions if (state := context.zones.get(r.meta.key)) is not None]
     yield _gauge(
@@ -122,9 +128,9 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
     )
 
 
-def _racks(context: Context, region: RegionController) -> dict[Tier, int]:
-    found = Counter(view.judgement.tier for rack in context.racks_of(region) for view in context.views_of(rack))
-    return {tier: found[tier] for tier in Tier}
+def _racks(context: Context, region: RegionController) -> dict[str, int]:
+    found = Counter(view.judgement.tier.word for view in context.views_in(region))
+    return {tier.word.lower(): found[tier.word] for tier in Tier}
 
 
 def _servers(context: Context, region: RegionController, state: ZoneState) -> dict[str, int]:

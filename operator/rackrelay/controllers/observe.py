@@ -86,7 +86,7 @@ def enqueue_changes(context: Context, repair: bool) -> None:
     """
     for region in context.live_regions():
         # All of them: each is noted.
-        changed = [context.note_judgements(rack) for rack in context.racks_of(region)]
+        changed = [context.note_judgements(rack, hosts) for rack, hosts in context.crews_of(region)]
         behind = note_lag(context, region)
         if any(changed) or (behind and repair):
             context.queue.add(Key("zone", *region.meta.key))

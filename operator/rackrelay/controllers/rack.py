@@ -11,7 +11,7 @@ from rackrelay.controllers.context import Context
 from rackrelay.controllers.keys import accepted_keys
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.region import config_condition, refresh_volumes
-from rackrelay.controllers.rollout import replace_outdated
+from rackrelay.controllers.rollout import Progress, replace_outdated
 from rackrelay.desired import desire_rack, find_endpoints
 from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.manifests.pods import template_digest
@@ -53,18 +53,23 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     config = config_condition(context, pods, desired.config_hash)
     readiness = await _readiness(context, rack)
     if context.is_decided(region):
-        progress = await replace_outdated(context, rack, template_digest(desired.objects[-1]))
-        readiness = _progress(progress) or readiness
+        progress = await replace_outdated(context, region, rack, template_digest(desired.objects[-1]))
+        if progress.current < progress.pods:
+            context.queue.add_later(Key("rack", *rack.meta.key), RECHECK_S)
+        if not any(found.alarming for found in readiness):
+            readiness = _updating(progress) or readiness
     elif context.has_status(RACK, rack.meta):
         return
     await _write(context, rack, [*readiness, *([config] if config else [])], region)
 
 
-def _progress(progress: tuple[int, int]) -> tuple[Condition, ...]:
-    current, pods = progress
-    if current == pods:
+def _updating(progress: Progress) -> tuple[Condition, ...]:
+    if progress.current == progress.pods:
         return ()
-    message = f"{current} of {pods} racks run the new pod template; one rack of a subnet is replaced at a time"
+    count = f"{progress.current} of {progress.pods} racks run the new pod template"
+    message = f"{count}; one rack of a subnet is replaced at a time"
+    if progress.waits_for:
+        message = f"{message}, after {', '.join(progress.waits_for)}"
     return condition.waiting("Updating", message)
 
 
@@ -109,8 +114,8 @@ async def _write(
 
 
 def _counts(views: list[RackView]) -> dict[str, int]:
-    tiers = Counter(view.judgement.tier for view in views)
-    return {"desired": len(views), **{tier.name.lower(): tiers[tier] for tier in Tier}}
+    words = Counter(view.judgement.tier.word for view in views)
+    return {"desired": len(views), **{tier.word.lower(): words[tier.word] for tier in Tier}}
 
 
 def _health(

@@ -17,6 +17,7 @@ from rackrelay.errors import NotReady
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import Pod
+from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.render.inputs import RegionInputs
 from rackrelay.zone.plan import is_plausible
@@ -34,7 +35,7 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
         # Pods that start before the zone exists would wait for the kubelet's slow refresh of the volume.
         context.queue.add(Key("zone", *region.meta.key))
         raise NotReady("the zone is not written yet")
-    networks = rack_networks(context.racks_of(region), context.cache.nodes())
+    networks = networks_of_racks(context, region)
     inputs = RegionInputs(region, context.subnets_of(region), networks, accepted_keys(context, region))
     desired = desire_region(inputs, context.image)
     await apply_objects(context.client, context.cache, desired.objects)
@@ -51,6 +52,12 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
     endpoints = find_endpoints(region, context.cache.all_owned(SERVICE, namespace))
     fields = _status_fields(context, region, pods, endpoints)
     await write_status(context.client, context.cache, REGION, region.meta, (fields, _conditions(context, region, pods)))
+
+
+def networks_of_racks(context: Context, region: RegionController) -> tuple[Network, ...]:
+    """Where connections of a region's racks come from, those included that are leaving."""
+    leaving = [node for node, _ in context.leaving_hosts(region)]
+    return rack_networks(context.racks_of(region), context.cache.nodes(), leaving)
 
 
 async def refresh_volumes(context: Context, pods: list[Pod], config_hash: str) -> None:

@@ -115,11 +115,13 @@ def _readiness(context: Context, subnet: Subnet, answer: Answer) -> tuple[Condit
 
 
 def health_reason(answer: Answer) -> str:
-    """The reason of RacksHealthy: NoRacks, FailOpen, Degraded or AllHealthy."""
+    """The reason of RacksHealthy: NoRacks, FailOpen, AllDrained, Degraded or AllHealthy."""
     if not answer.members:
         return "NoRacks"
     if answer.fail_open:
         return "FailOpen"
+    if answer.tier in (Tier.DRAINED, Tier.LEAVING):
+        return "AllDrained"
     return "Degraded" if any(m.judgement.tier is not Tier.HEALTHY for m in answer.members) else "AllHealthy"
 
 
@@ -132,6 +134,8 @@ def _health(subnet: Subnet, answer: Answer) -> list[Condition]:
             message = f"no rack has an address in {where}"
         case "FailOpen":
             message = f"no rack can be reached, the name keeps its addresses. {listed}"
+        case "AllDrained":
+            message = f"every rack in reach is drained; the name keeps them, and machines use them. {listed}"
         case "Degraded":
             message = listed
         case _:

@@ -11,18 +11,18 @@ from rackrelay.cluster.client import REGION
 from rackrelay.controllers.context import Context, ZoneState
 from rackrelay.controllers.external import external_keys
 from rackrelay.controllers.keep import read_published, write_published
+from rackrelay.controllers.link_faults import find_link_faults
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.repairs import Version, repair_all
 from rackrelay.errors import ClusterError, NotReady, TooLarge
+from rackrelay.manifests.pods import safe_ttl_s
 from rackrelay.model.observed import NameServer
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
-from rackrelay.zone import links
 from rackrelay.zone.parts import serials_needed
-from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
 from rackrelay.zone.publish import Outcome, send_update
-from rackrelay.zone.records import Answer, Faults, RackView, Rrsets, answer_subnets, build_rrsets
+from rackrelay.zone.records import Answer, Rrsets, answer_subnets, build_rrsets
 
 # A server that could not be put right by one new version gets another one, but not as fast as we can write.
 RENEW_AFTER_S = 1.0
@@ -46,7 +46,8 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     rrsets = build_rrsets(answers, [s.cidr for s in context.subnets_of(region) if s.managed])
     drifted = drifted_servers(context, region, servers)
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
-    wanted = choose_version(region, rrsets, published, seen_serials(context, region, servers, published), renew)
+    timed, seen = with_safe_ttl(context, region), seen_serials(context, region, servers, published)
+    wanted = choose_version(timed, rrsets, published, seen, renew)
     began = context.now()
     wanted, problem = await _keep(context, region, wanted, (published, version))
     outcomes = await bring_to(context, Version(region, wanted, keys.tsig), published, servers, drifted)
@@ -59,23 +60,15 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
 
 def find_answers(context: Context, region: RegionController) -> dict[Network, Answer]:
     """What each Subnet's name should answer, by what is known now."""
-    views = view_racks(context, region)
+    views = context.views_in(region)
     return answer_subnets(context.subnets_of(region), views, find_link_faults(context, region, views))
 
 
-def find_link_faults(context: Context, region: RegionController, views: Sequence[RackView]) -> Faults:
-    """What is wrong with single addresses of racks, or was a moment ago; the zone is decided again when that ends."""
-    namespace, now = region.meta.namespace, context.now()
-    sights = context.book.sights(namespace, now)
-    cut_off = cut_off_addresses(sights, {view.name: view.addresses for view in views})
-    unplugged = [a for view in views for a in context.book.unplugged(namespace, view.name)]
-    faults = links.find_faults(unplugged, cut_off)
-    pasts = links.observe_links(context.links.get(region.meta.key, {}), faults, now)
-    context.links[region.meta.key] = pasts
-    ends = links.settles_at(pasts, now)
-    if ends is not None:
-        context.queue.add_later(Key("zone", *region.meta.key), ends - now)
-    return links.temper_faults(pasts, faults, now)
+def with_safe_ttl(context: Context, region: RegionController) -> RegionController:
+    """The region with the TTL that its racks' pods allow: a greater one waits until all have been replaced."""
+    pods = [pod for _, pod in context.hosts_in(region) if pod is not None]
+    graces_s = [pod.grace_s for pod in pods if pod.grace_s is not None]
+    return replace(region, ttl_s=safe_ttl_s(region.ttl_s, graces_s))
 
 
 async def _keep(
@@ -155,11 +148,6 @@ def is_settled(context: Context, region: RegionController, servers: Sequence[Nam
         if sighting is None or not sighting.is_asked(heard):
             return False
     return True
-
-
-def view_racks(context: Context, region: RegionController) -> list[RackView]:
-    """Every rack of a region with its tier now and the addresses that count."""
-    return [view for rack in context.racks_of(region) for view in context.views_of(rack)]
 
 
 def drifted_servers(context: Context, region: RegionController, servers: Sequence[NameServer]) -> frozenset[NameServer]:

@@ -1,5 +1,6 @@
 """The StatefulSet of a region and the DaemonSet of its racks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rackrelay import names
@@ -51,7 +52,9 @@ def build_rack_workload(rack: RackController, region: RegionController, image: I
     """The DaemonSet. The operator replaces its pods (`controllers/rollout.py`), one rack of a subnet at a time."""
     labels = rack_labels(rack.meta.name)
     context = Context(_image(rack.pods, image), rack.pods, _remembered_s(region) + STOP_MARGIN_S)
-    template = Template(region.meta.name, names.rack_workload(rack.meta.name), labels, rack.pods, restart_digest)
+    # Not in the selector, which cannot be changed: a RackController may be given another region.
+    pod_labels = {**labels, names.LABEL_REGION: region.meta.name}
+    template = Template(region.meta.name, names.rack_workload(rack.meta.name), pod_labels, rack.pods, restart_digest)
     state = {"hostPath": {"path": names.DIR_STATE, "type": "DirectoryOrCreate"}}
     return {
         "apiVersion": "apps/v1",
@@ -117,6 +120,14 @@ def _rack_pod(region: RegionController, context: Context) -> Manifest:
 
 def _remembered_s(region: RegionController) -> int:
     return next((step for step in TTL_STEPS_S if region.ttl_s <= step), region.ttl_s)
+
+
+def safe_ttl_s(wanted_s: int, graces_s: Iterable[int]) -> int:
+    """The longest TTL, up to the wanted one, for which every rack serves on after it has left the zone.
+
+    `graces_s`: how long each rack pod is given to stop; those made for a shorter TTL have not all been replaced yet.
+    """
+    return max(1, min((wanted_s, *(grace_s - GRACE_MARGIN_S for grace_s in graces_s))))
 
 
 def _template(template: Template, pod: Manifest, state: Manifest) -> Manifest:

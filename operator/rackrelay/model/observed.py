@@ -24,7 +24,10 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True)
 class Pod:
-    """One pod of ours. `owner` is the name of its RegionController or RackController."""
+    """One pod of ours. `owner` is the name of its RegionController or RackController, `region` that of its region.
+
+    `grace_s`: how long it is given to stop, None when that is not known.
+    """
 
     namespace: str
     name: str
@@ -38,6 +41,8 @@ class Pod:
     config: str = ""
     template: str = ""
     problem: str = ""
+    region: str = ""
+    grace_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,8 @@ def parse_pod(body: Mapping[str, Any]) -> Pod:
         config=annotations.get(names.ANNOTATION_CONFIG, ""),
         template=annotations.get(names.ANNOTATION_TEMPLATE, ""),
         problem=_problem(status),
+        region=labels.get(names.LABEL_REGION, ""),
+        grace_s=spec.get("terminationGracePeriodSeconds"),
     )
 
 

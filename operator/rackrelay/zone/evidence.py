@@ -19,17 +19,18 @@ MIN_CROWD = 3
 
 
 class Tier(IntEnum):
-    """How good a rack is, best first."""
+    """How good a rack is, best first. A drained rack stays, a leaving one stops soon; users read one word for both."""
 
     HEALTHY = 0
     DEGRADED = 1
     DRAINED = 2
-    UNREACHABLE = 3
+    LEAVING = 3
+    UNREACHABLE = 4
 
     @property
     def word(self) -> str:
         """The tier as users read it in status."""
-        return self.name.capitalize()
+        return (Tier.DRAINED if self is Tier.LEAVING else self).name.capitalize()
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _answers(evidence: Evidence, detection: FailureDetection) -> bool:
 
 def _drained(evidence: Evidence, _detection: FailureDetection) -> Judgement | None:
     if evidence.leaving:
-        return Judgement(Tier.DRAINED, "PodStopping", "its pod is being deleted")
+        return Judgement(Tier.LEAVING, "PodStopping", "its pod is being deleted")
     if evidence.drained:
         return Judgement(Tier.DRAINED, "Drained", "drained by the node's label or spec.drainedNodes")
     return None

@@ -163,8 +163,8 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         """A round of the operator."""
-        for rack in self.site.racks_of(self.region):
-            self.site.note_judgements(rack)
+        for rack, hosts in self.site.crews_of(self.region):
+            self.site.note_judgements(rack, hosts)
 
     @invariant()
     def every_answer_is_right(self) -> None:

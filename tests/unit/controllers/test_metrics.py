@@ -81,6 +81,7 @@ def test_state_of_a_region(laid_out: Site) -> None:
     assert values(laid_out, "rackrelay_subnets") == {
         'state="healthy"': 0,
         'state="degraded"': 1,
+        'state="all_drained"': 0,
         'state="fail_open"': 1,
         'state="no_racks"': 1,
     }

@@ -201,6 +201,34 @@ async def test_pod_that_cannot_start_is_told(site: Site) -> None:
     assert "image x:1 cannot be pulled" in message(site, "Ready")
 
 
+async def test_pod_that_cannot_start_is_told_rather_than_that_racks_are_replaced(site: Site) -> None:
+    add_region(site)
+    add_rack_controller(site)
+    await reconcile(site)
+    stuck = {"name": "named", "image": "x:1", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    add_node(site, "rack1", containerStatuses=[stuck])
+    add_node(site, "rack2")
+    add_rack_controller(site, pods={"nodeSelector": gen.RACK_NODES, "image": "y:2"})
+    decide(site)
+    assert (await reconcile(site))["Ready"] == ("False", "PodsNotReady")
+
+
+async def test_rack_that_holds_up_the_others_is_named(site: Site) -> None:
+    add_region(site)
+    add_rack_controller(site)
+    site.put(SUBNET, gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"}))
+    await reconcile(site)
+    for i, name in enumerate(("rack1", "rack2"), start=2):
+        add_node(site, name)
+        hear(site, name, f"10.10.0.{i}/24")
+    decide(site)
+    add_rack_controller(site, pods={"nodeSelector": gen.RACK_NODES, "image": "y:2"})
+    assert (await reconcile(site))["Ready"] == ("False", "Updating")
+    assert "0 of 2" in message(site, "Ready")
+    assert "rack1" in message(site, "Ready")
+    assert "rack2" not in message(site, "Ready")
+
+
 async def test_health_is_not_guessed_before_the_zone_was_decided(site: Site) -> None:
     """A restarted operator keeps what its predecessor wrote until it has looked for itself."""
     add_region(site)

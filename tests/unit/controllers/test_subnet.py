@@ -174,6 +174,16 @@ async def test_status_waits_for_the_zone(site: Site) -> None:
             id="fail open is never silent",
         ),
         pytest.param(
+            [gen.view("a", "10.10.0.2", tier=Tier.DRAINED), gen.view("b", "10.10.0.3", tier=Tier.UNREACHABLE)],
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("False", "AllDrained")},
+            id="nor is it when only drained racks are left",
+        ),
+        pytest.param(
+            [gen.view("a", "10.10.0.2", tier=Tier.LEAVING)],
+            {"Ready": ("True", "Applied"), "RacksHealthy": ("False", "AllDrained")},
+            id="or only one that is leaving",
+        ),
+        pytest.param(
             [gen.view(f"rack{i}", f"10.10.0.{i}") for i in (10, 20, 40, 200)],
             {"Ready": ("True", "Applied"), "RacksHealthy": ("True", "AllHealthy"), "Balanced": ("False", "Uneven")},
             id="racks whose addresses pin machines do not change Ready",

@@ -82,14 +82,19 @@ class Lab(ExitStack):
 
     def add_rack(self, number: int, zone: Zone | None = None) -> FakeNameServer:
         """A rack whose address on the subnet is 10.10.0.<number>."""
+        self.add_pod(number)
+        fake = FakeNameServer(zone or gen.zone(0), gen.KEY, f"127.54.0.{number}", self.port)
+        self.enter_context(fake)
+        return fake
+
+    def add_pod(self, number: int, grace_s: int = 30) -> None:
+        """The rack's pod, which is given so long to stop."""
         name, address = f"rack{number}", f"127.54.0.{number}"
         labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
         self.site.put(NODE, {"metadata": {"name": name, "labels": gen.RACK_NODES}})
         metadata = {"namespace": gen.NAMESPACE, "name": f"demo-rack-{number}", "uid": name, "labels": labels}
-        self.site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": address}})
-        fake = FakeNameServer(zone or gen.zone(0), gen.KEY, address, self.port)
-        self.enter_context(fake)
-        return fake
+        spec = {"nodeName": name, "terminationGracePeriodSeconds": grace_s}
+        self.site.put(POD, {"metadata": metadata, "spec": spec, "status": {"podIP": address}})
 
     def see(self, number: int, serial: int, **status: Any) -> None:
         """The rack's DNS and agent have answered."""
@@ -155,6 +160,20 @@ async def test_zone_is_published_and_served(lab: Lab) -> None:
     await lab.reconcile()
     assert lab.kept == zone_of(1, 2, 3)
     assert [f.zone for f in fakes] == [zone_of(1, 2, 3)] * 2
+
+
+async def test_greater_ttl_waits_until_every_rack_serves_on_for_as_long(lab: Lab) -> None:
+    for number, grace_s in ((2, 315), (3, 30)):
+        lab.add_rack(number)
+        lab.add_pod(number, grace_s)
+        lab.see(number, 0)
+    lab.site.put(REGION, gen.body("RegionController", "demo", {"replicas": 2, "ttlSeconds": 300}))
+    await lab.reconcile()
+    assert lab.kept == zone_of(1, 2, 3)
+    lab.add_pod(3, 315)
+    await lab.reconcile()
+    assert lab.kept is not None
+    assert lab.kept.ttl_s == 300
 
 
 async def test_second_look_changes_nothing(lab: Lab) -> None:

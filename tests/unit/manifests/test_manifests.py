@@ -9,7 +9,7 @@ from rackrelay import names
 from rackrelay.desired import desire_rack, desire_region
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.containers import Image
-from rackrelay.manifests.pods import build_rack_workload
+from rackrelay.manifests.pods import build_rack_workload, safe_ttl_s
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.manifests.services import build_region_services
 from rackrelay.model.pods import PodSettings
@@ -61,6 +61,12 @@ def test_object_belongs_to_its_owner_and_is_labelled(built: gen.Manifest) -> Non
 def test_pods_are_selected_by_labels_that_they_have(objects: tuple[gen.Manifest, ...]) -> None:
     spec = objects[-1]["spec"]
     assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+
+
+def test_racks_pod_says_its_region_which_may_become_another() -> None:
+    spec = rack_objects(gen.rack())[-1]["spec"]
+    assert spec["template"]["metadata"]["labels"][names.LABEL_REGION] == "demo"
+    assert names.LABEL_REGION not in spec["selector"]["matchLabels"]
 
 
 def test_users_labels_cannot_take_a_pod_out_of_its_selector() -> None:
@@ -223,3 +229,9 @@ def test_stopping_rack_serves_on_for_the_ttl_and_a_change_of_it_seldom_changes_t
     named = next(c for c in pod["containers"] if c["name"] == "named")
     assert named["lifecycle"]["preStop"]["sleep"]["seconds"] == stop_s
     assert pod["terminationGracePeriodSeconds"] == stop_s + 10
+    assert safe_ttl_s(600, [pod["terminationGracePeriodSeconds"]]) == stop_s - 5
+
+
+@pytest.mark.parametrize(("graces_s", "ttl_s"), [([], 300), ([315, 315], 300), ([30, 315], 15), ([75], 60), ([3], 1)])
+def test_ttl_waits_for_pods_that_stop_sooner(graces_s: list[int], ttl_s: int) -> None:
+    assert safe_ttl_s(300, graces_s) == ttl_s

@@ -153,6 +153,13 @@ def test_pod_of_a_rack() -> None:
     assert parse_pod(pod_body()) == gen.pod("demo-rack-x")
 
 
+def test_pod_of_a_rack_says_its_region_and_how_long_it_may_take_to_stop() -> None:
+    body = pod_body()
+    body["metadata"]["labels"][names.LABEL_REGION] = "north"
+    body["spec"]["terminationGracePeriodSeconds"] = 30
+    assert parse_pod(body) == gen.pod("demo-rack-x", region="north", grace_s=30)
+
+
 def test_pod_of_a_region_belongs_to_its_region() -> None:
     body = pod_body()
     body["metadata"]["labels"] = {names.LABEL_COMPONENT: names.COMPONENT_REGION, names.LABEL_REGION: "north"}

@@ -38,7 +38,7 @@ def test_rack_that_passes_all_checks_is_healthy() -> None:
         pytest.param(gen.evidence(misses=3), Tier.UNREACHABLE, "NoAnswer", id="three misses"),
         pytest.param(gen.evidence(answered_at=None), Tier.UNREACHABLE, "NoAnswer", id="never answered"),
         pytest.param(gen.evidence(drained=True), Tier.DRAINED, "Drained", id="drained by a person"),
-        pytest.param(gen.evidence(leaving=True), Tier.DRAINED, "PodStopping", id="pod is being deleted"),
+        pytest.param(gen.evidence(leaving=True), Tier.LEAVING, "PodStopping", id="pod is being deleted"),
         pytest.param(
             gen.evidence(status=None, status_at=None), Tier.DEGRADED, "AgentSilent", id="agent never answered"
         ),
@@ -123,7 +123,8 @@ def test_failing_daemons_are_named_with_their_words() -> None:
 
 
 def test_tiers_are_ordered_best_first() -> None:
-    assert sorted(Tier) == [Tier.HEALTHY, Tier.DEGRADED, Tier.DRAINED, Tier.UNREACHABLE]
+    assert sorted(Tier) == [Tier.HEALTHY, Tier.DEGRADED, Tier.DRAINED, Tier.LEAVING, Tier.UNREACHABLE]
+    assert (Tier.DRAINED.word, Tier.LEAVING.word) == ("Drained", "Drained")
     assert Tier.UNREACHABLE.word == "Unreachable"
 
 

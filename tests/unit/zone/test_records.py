@@ -6,7 +6,7 @@ from rackrelay.zone.evidence import Tier
 from rackrelay.zone.records import Answer, RackView, answer_subnets, build_rrsets, sort_addresses
 from tests import gen
 
-H, D, DRAINED, U = Tier.HEALTHY, Tier.DEGRADED, Tier.DRAINED, Tier.UNREACHABLE
+H, D, DRAINED, LEAVING, U = Tier
 
 
 def answer(*racks: RackView, cidr: str = "10.10.0.0/24") -> Answer:
@@ -33,6 +33,9 @@ def texts(found: Answer) -> list[str]:
         pytest.param([H, DRAINED], [2], H, id="drained gives way to healthy"),
         pytest.param([D, DRAINED], [2], D, id="drained gives way to degraded"),
         pytest.param([DRAINED, U], [2], DRAINED, id="drained still serves"),
+        pytest.param([DRAINED, LEAVING], [2], DRAINED, id="one that stops soon gives way to one that stays"),
+        pytest.param([LEAVING, U], [2], LEAVING, id="one that stops soon serves until then"),
+        pytest.param([LEAVING, LEAVING], [2, 3], LEAVING, id="all are leaving"),
         pytest.param([H, H, D], [2, 3], H, id="most are healthy: degraded waits"),
         pytest.param([H, D], [2], H, id="exactly half healthy is enough"),
         pytest.param([H, D, D], [2, 3, 4], H, id="fewer than half healthy: degraded counts in"),
