@@ -58,29 +58,30 @@ def choose_next(racks: Sequence[Candidate]) -> dict[str, set[str]]:
     Racks that serve worst go first: they are missed least, and the new template may be their cure.
     """
     holders: dict[Network, set[str]] = {}
+    members: dict[Network, list[Candidate]] = {}
     for rack in racks:
+        for network in rack.tiers:
+            members.setdefault(network, []).append(rack)
         for network in rack.troubled():
             holders.setdefault(network, set()).add(rack.node)
     waiting: dict[str, set[str]] = {}
     outdated = [rack for rack in racks if rack.outdated and rack.up and not rack.changing]
     for rack in sorted(outdated, key=lambda r: max(r.tiers.values(), default=Tier.UNREACHABLE), reverse=True):
-        waiting[rack.node] = {node for network in rack.tiers for node in _obstacles(rack, network, racks, holders)}
+        waiting[rack.node] = set()
+        for network in rack.tiers:
+            waiting[rack.node] |= holders.get(network) or _missed_by(rack, network, members[network])
         for network in rack.tiers if not waiting[rack.node] else ():
             holders.setdefault(network, set()).add(rack.node)
     return waiting
 
 
-def _obstacles(
-    rack: Candidate, network: Network, racks: Sequence[Candidate], holders: Mapping[Network, set[str]]
-) -> set[str]:
-    """The racks that have to serve a network again before this one may stop serving it."""
-    if holders.get(network):
-        return holders[network]
-    others = [r for r in racks if r is not rack and network in r.tiers]
-    if rack.tiers[network] not in SERVING or any(r.tiers[network] in SERVING for r in others):
+def _missed_by(rack: Candidate, network: Network, members: Sequence[Candidate]) -> set[str]:
+    """The racks of which one has to serve a network before this one may stop serving it; none when it may."""
+    others = [member for member in members if member is not rack]
+    if rack.tiers[network] not in SERVING or any(other.tiers[network] in SERVING for other in others):
         return set()
     # Nobody to wait for: the only rack of a subnet has to be replaced all the same.
-    return {r.node for r in others if r.up}
+    return {other.node for other in others if other.up}
 
 
 async def replace_outdated(context: Context, region: RegionController, rack: RackController, template: str) -> Progress:

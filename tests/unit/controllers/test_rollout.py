@@ -97,8 +97,8 @@ def add_rack(site: Site, number: int, controller: str, template: str = OLD, **re
     labels = {"example.com/racks": controller}
     site.put(NODE, {"metadata": {"name": name, "labels": labels}, "status": {"conditions": conditions}})
     labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: controller}
-    metadata = {"namespace": gen.NAMESPACE, "name": f"pod-{name}-{template}", "uid": f"{name}-{template}"}
-    metadata |= {"labels": labels, "annotations": {names.ANNOTATION_TEMPLATE: template}}
+    about = {"namespace": gen.NAMESPACE, "name": f"pod-{name}-{template}", "uid": f"{name}-{template}"}
+    metadata = {**about, "labels": labels, "annotations": {names.ANNOTATION_TEMPLATE: template}}
     site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": f"192.0.2.{number}"}})
 
 
