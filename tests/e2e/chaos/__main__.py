@@ -5,9 +5,8 @@ import sys
 import time
 
 from lab.cluster import Lab
-from lab.demo import product
 from lab.demo.report import Report
-from tests.e2e.chaos.run import Storm, run_storm
+from tests.e2e.chaos.run import Storm, prepare, run_storm
 
 
 def main() -> int:
@@ -19,9 +18,7 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}")
     report = Report(Lab.open())
-    report.lab.kubectl("label", "node", "rack4", "rackrelay.dev/role=rack", "--overwrite")
-    report.wait("four racks", lambda: len(product.rack_pods(report.lab)) == 4, 120)
-    product.wait_ready(report)
+    prepare(report)
     violations = run_storm(report.lab, Storm(arguments.minutes * 60, arguments.seed, arguments.bound))
     for violation in violations:
         print(violation)

@@ -23,17 +23,13 @@ ADDRESSES = {
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do at a rack or at the control plane, and to undo. The rest is as in Fault.
-
-    `deadly`: what it silences stays so until it is undone.
-    """
+    """Something to do at a rack or at the control plane, and to undo. The rest is as in Fault."""
 
     what: str
     rack: str | None
     do: Callable[[], object]
     undo: Callable[[], object]
     silenced: frozenset[str] = frozenset()
-    deadly: bool = False
     deafens: bool = False
 
     def carry_out(self, lasts_s: float) -> Fault:
@@ -44,13 +40,8 @@ class Action:
         try:
             time.sleep(lasts_s)
         finally:
-            ending = time.monotonic()
             self.undo()
-        # What comes back to life is dead no more before `undo` returns; what else is undone lasts until then.
-        ended = ending if self.deadly else time.monotonic()
-        return Fault(
-            self.what, self.rack, began, ended, self.silenced, done if self.deadly else None, deafens=self.deafens
-        )
+        return Fault(self.what, self.rack, began, done, time.monotonic(), self.silenced, self.deafens)
 
 
 Maker = Callable[[Lab, str, random.Random], Action]
@@ -70,7 +61,6 @@ def _power_cut(lab: Lab, rack: str, _chance: random.Random) -> Action:
         lambda: lab.power_off(rack),
         lambda: lab.power_on(rack),
         frozenset(ADDRESSES[rack].values()),
-        deadly=True,
         deafens=True,
     )
 
@@ -83,7 +73,6 @@ def _cut_provisioning(lab: Lab, rack: str, chance: random.Random) -> Action:
         lambda: lab.cut(rack, interface),
         lambda: lab.heal(rack),
         frozenset({ADDRESSES[rack][interface]}),
-        deadly=True,
     )
 
 

@@ -1,5 +1,6 @@
 """From what machines saw and what was done to the machine room to what should not have happened. Pure."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,17 +26,16 @@ class Seen:
 class Fault:
     """One thing that was done. `rack` is None for the control plane's; `ended` is when it was undone.
 
-    `silenced`: the addresses at which machines got no answer. `dead_since`: from when on nothing could have come from
-    these until the end; None when they may be back sooner, as a killed daemon is. `deafens`: whether changes of the
-    zone do not reach its rack.
+    `silenced`: the addresses at which machines got no answer, from `done` on, until they answer again. `deafens`:
+    whether changes of the zone do not reach its rack.
     """
 
     what: str
     rack: str | None
     began: float
+    done: float
     ended: float
     silenced: frozenset[str] = frozenset()
-    dead_since: float | None = None
     deafens: bool = False
 
     def disturbs(self, begin: float, end: float) -> bool:
@@ -75,21 +75,29 @@ def find_unanswered(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Fault
                 yield f"{rack} did not answer {row} queries in a row until {query.sent:.1f}"
 
 
-def find_dead_served(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Fault], bound_s: float) -> Iterator[str]:
+def find_empty(seen: Iterable[Seen], subnet: Subnet) -> Iterator[str]:
+    """Answers without an address: each of these subnets always has racks."""
+    racks = {address: rack for rack, address in subnet.racks.items()}
+    for query in seen:
+        if query.answered is not None and not query.addresses:
+            yield f"{racks[query.server]} answered without an address at {query.sent:.1f}"
+
+
+def find_dead_served(seen: Sequence[Seen], subnet: Subnet, faults: Sequence[Fault], bound_s: float) -> Iterator[str]:
     """Answers with a rack that had been dead for longer than the bound, although another was well.
 
-    Only racks that nothing kept from hearing the news count, and only while operator and API server were there.
+    A rack is dead from the fault until it answers again. Only racks that nothing kept from hearing the news count, and
+    only while operator and API server were there.
     """
     racks = {address: rack for rack, address in subnet.racks.items()}
     for death in faults:
-        if death.dead_since is None or death.rack not in subnet.racks:
+        dead = subnet.racks.get(death.rack or "")
+        if dead is None or dead not in death.silenced:
             continue
-        dead = subnet.racks[death.rack]
-        if dead not in death.silenced:
-            continue
+        back = min((q.sent for q in seen if q.server == dead and q.answered and q.sent > death.done), default=math.inf)
         for query in seen:
-            age_s = (query.answered or death.ended) - death.dead_since
-            if dead not in query.addresses or age_s <= bound_s or query.sent >= death.ended:
+            age_s = (query.answered or death.done) - death.done
+            if dead not in query.addresses or age_s <= bound_s or query.sent >= back:
                 continue
             others = [f for f in faults if f is not death and f.disturbs(death.began, query.sent)]
             teller = racks[query.server]

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cluster import Lab
+from lab.demo import product
 from lab.demo.product import NAME_A, NAME_B, RACKS_A, RACKS_B
+from lab.demo.report import Report
 from lab.paths import REPOSITORY
 from tests.e2e.chaos.faults import ADDRESSES, deal_actions, describe
-from tests.e2e.chaos.judge import Fault, Seen, Subnet, find_dead_served, find_unanswered
+from tests.e2e.chaos.judge import Fault, Seen, Subnet, find_dead_served, find_empty, find_unanswered
 
 A = Subnet({"rack1": RACKS_A[0], "rack2": RACKS_A[1]})
 B = Subnet({"rack2": RACKS_B[0], "rack3": RACKS_B[1], "rack4": ADDRESSES["rack4"]["prov0"]})
@@ -31,6 +33,13 @@ class Storm:
     bound_s: float
 
 
+def prepare(report: Report) -> None:
+    """All four nodes are racks, so that one of prov-b may die while another is ill."""
+    report.lab.kubectl("label", "node", "rack4", "rackrelay.dev/role=rack", "--overwrite")
+    report.wait("four racks", lambda: len(product.rack_pods(report.lab)) == 4, 120)
+    product.wait_ready(report)
+
+
 def run_storm(lab: Lab, storm: Storm) -> list[str]:
     """What should not have happened, in words; empty when all went well. The lab is whole again afterwards."""
     with (
@@ -41,6 +50,7 @@ def run_storm(lab: Lab, storm: Storm) -> list[str]:
     violations: list[str] = []
     for seen, subnet in ((seen_a, A), (seen_b, B)):
         violations += find_unanswered(seen, subnet, faults)
+        violations += find_empty(seen, subnet)
         violations += find_dead_served(seen, subnet, faults, storm.bound_s)
     print(f"{len(seen_a) + len(seen_b)} queries, {len(faults)} faults, {len(violations)} violations")
     return violations
