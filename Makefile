@@ -51,7 +51,7 @@ bench: lab ## figures, as ratios where there is something to compare with: build
 
 .PHONY: golden
 golden: lab ## write the golden files anew, to be read with git diff
-	$(BIN)/pytest tests/golden tests/unit/chart --update-golden
+	$(BIN)/pytest tests/golden tests/api/chart --update-golden
 
 .PHONY: lab
 lab: $(VENV)/ready ## what the lab needs: Debian packages, a built cluster, root file systems
@@ -78,4 +78,6 @@ $(VENV)/ready: requirements/dev.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@# `python -m tests.bench` in a shell finds rackrelay as well.
+	echo $(CURDIR)/operator >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rackrelay.pth"
 	touch $@

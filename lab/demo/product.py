@@ -24,12 +24,22 @@ _VALUES = {
     "nodeSelector.rackrelay\\.dev/role": "region",
 }
 
+# The operator's namespace, as README has it made: pods with special rights are refused.
+_RESTRICTED = f"""
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: {OPERATOR_NAMESPACE}
+  labels: {{pod-security.kubernetes.io/enforce: restricted}}
+"""
+
 
 def install(lab: Lab, *more: str) -> None:
     """The chart is installed or upgraded; the operator may still be starting."""
     values = [word for name, value in _VALUES.items() for word in ("--set", f"{name}={value}")]
     chart = str(REPOSITORY / "charts/rackrelay")
-    lab.helm("upgrade", "--install", "rackrelay", chart, "-n", OPERATOR_NAMESPACE, "--create-namespace", *values, *more)
+    lab.kubectl("apply", "-f", "-", stdin=_RESTRICTED)
+    lab.helm("upgrade", "--install", "rackrelay", chart, "-n", OPERATOR_NAMESPACE, *values, *more)
 
 
 def apply_example(lab: Lab) -> None:

@@ -70,6 +70,13 @@ def served_serials(report: Report) -> list[str]:
     return found
 
 
+def test_operators_namespace_is_restricted_and_its_pods_run(report: Report) -> None:
+    namespace = report.lab.kubectl_json("get", "namespace", product.OPERATOR_NAMESPACE)
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    # Admission judges pods when they are made, so these must be younger than the label.
+    restart_operator(report)
+
+
 def test_restart_with_nothing_changed_writes_nothing(report: Report) -> None:
     before, serials = versions(report.lab), served_serials(report)
     restart_operator(report)

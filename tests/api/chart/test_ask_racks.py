@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lab.apiserver import ApiServer
-from tests.unit.chart.helm import load, render
+from tests.api.chart.helm import load, render
 from tests.unit.chart.test_ask_racks import ask_racks
 
 pytestmark = pytest.mark.api

@@ -9,7 +9,7 @@ from lab.apiserver import ApiServer
 from lab.binaries import find_binary
 from lab.paths import REPOSITORY
 from lab.shell import run
-from tests.unit.chart.helm import CHART, find, load, render
+from tests.api.chart.helm import CHART, find, load, render
 
 pytestmark = pytest.mark.api
 EXAMPLES = REPOSITORY / "examples" / "demo"

@@ -13,8 +13,8 @@ import yaml
 
 from lab.paths import REPOSITORY
 from rackrelay.cluster.client import Kind
+from tests.api.chart.helm import find, load, render
 from tests.api.operator.cluster import Cluster, wait_for
-from tests.unit.chart.helm import find, load, render
 
 HOME = "rackrelay"
 PLACE = "a-namespace-of-the-chart"

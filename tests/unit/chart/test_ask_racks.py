@@ -13,9 +13,10 @@ import dns.message
 import dns.rrset
 import pytest
 
-from tests.unit.chart.helm import CHART
+from lab.paths import REPOSITORY
 
-SPEC = importlib.util.spec_from_file_location("ask_racks", CHART / "files" / "ask_racks.py")
+SCRIPT = REPOSITORY / "charts/rackrelay/files/ask_racks.py"
+SPEC = importlib.util.spec_from_file_location("ask_racks", SCRIPT)
 assert SPEC
 assert SPEC.loader
 ask_racks = importlib.util.module_from_spec(SPEC)

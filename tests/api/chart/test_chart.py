@@ -11,7 +11,7 @@ from lab.paths import REPOSITORY
 from rackrelay import names
 from rackrelay.manifests.meta import rack_labels, region_labels
 from rackrelay.settings import parse_settings
-from tests.unit.chart.helm import CHART, Manifest, find, load, render, run_helm
+from tests.api.chart.helm import CHART, Manifest, find, load, render, run_helm
 
 FOLDER = Path(__file__).parent
 CASES = sorted(path.stem for path in (FOLDER / "values").glob("*.yaml"))
