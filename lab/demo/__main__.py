@@ -1,5 +1,6 @@
 """`python3 -m lab.demo`: from a fresh machine to machines that are served, step by step, in front of your eyes."""
 
+import argparse
 import sys
 import time
 
@@ -22,6 +23,8 @@ The cluster keeps running. To look around:
 
 def main() -> int:
     """Exit code 0 when every step came out right."""
+    # Whoever asks for help, or mistypes, does not want an installation.
+    argparse.ArgumentParser(prog="python3 -m lab.demo", description=__doc__).parse_args()
     try:
         show(Report(Lab.open()))
     except (DemoError, LabError) as error:
