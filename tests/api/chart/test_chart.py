@@ -64,7 +64,28 @@ def test_no_rule_has_a_wildcard(objects: list[Manifest]) -> None:
 
 def test_cluster_wide_it_reads_nodes_only(objects: list[Manifest]) -> None:
     (role,) = find(objects, "ClusterRole")
-    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]}]
+
+
+KINDS = ("regioncontrollers", "rackcontrollers", "subnets")
+
+
+def test_rights_in_a_namespace_of_regions_are_those_that_are_used(objects: list[Manifest]) -> None:
+    where = {"name": "rackrelay", "namespace": "machines"}
+    (role,) = [r for r in find(objects, "Role") if r["metadata"].items() >= where.items()]
+    found = {resource: rule["verbs"] for rule in role["rules"] for resource in rule["resources"]}
+    look, own = ["list", "watch"], ["list", "watch", "create", "patch"]
+    assert found == {
+        **{kind: look for kind in KINDS},
+        **{f"{kind}/status": ["patch"] for kind in KINDS},
+        "statefulsets": own,
+        "daemonsets": own,
+        "services": [*own, "delete"],
+        "configmaps": ["get", *own, "delete"],
+        "pods": [*look, "patch", "delete"],
+        "secrets": ["get", "create", "patch"],
+        "events": ["list", "create"],
+    }
 
 
 def test_secrets_are_written_and_read_by_name_only(objects: list[Manifest]) -> None:
