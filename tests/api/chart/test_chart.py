@@ -76,7 +76,7 @@ def test_rights_in_a_namespace_of_regions_are_those_that_are_used(objects: list[
     found = {resource: rule["verbs"] for rule in role["rules"] for resource in rule["resources"]}
     look, own = ["list", "watch"], ["list", "watch", "create", "patch"]
     assert found == {
-        **{kind: look for kind in KINDS},
+        **dict.fromkeys(KINDS, look),
         **{f"{kind}/status": ["patch"] for kind in KINDS},
         "statefulsets": own,
         "daemonsets": own,

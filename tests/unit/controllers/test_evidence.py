@@ -82,6 +82,17 @@ def test_address_without_carrier_is_known_as_such() -> None:
     assert found.unplugged(gen.NAMESPACE, "rack1") == {ip_address("10.20.0.2")}
 
 
+def test_addresses_that_the_rack_controller_leaves_out_do_not_count() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    sighting.status = gen.status("10.10.0.2/24", "10.20.0.2/24", "fd00:10::2/64")
+    for rack, expected in (
+        (gen.rack(exclude=(ip_network("10.20.0.0/24"),)), ["10.10.0.2", "fd00:10::2"]),
+        (gen.rack(include=(ip_network("10.0.0.0/8"),)), ["10.10.0.2", "10.20.0.2"]),
+    ):
+        assert [str(a) for a in found.addresses(rack, "rack1")] == expected
+
+
 def test_agent_that_has_not_read_its_addresses_takes_none_away() -> None:
     found = book()
     (sighting,) = found.track([RACK1])

@@ -235,3 +235,35 @@ def test_stopping_rack_serves_on_for_the_ttl_and_a_change_of_it_seldom_changes_t
 @pytest.mark.parametrize(("graces_s", "ttl_s"), [([], 300), ([315, 315], 300), ([30, 315], 15), ([75], 60), ([3], 1)])
 def test_ttl_waits_for_pods_that_stop_sooner(graces_s: list[int], ttl_s: int) -> None:
     assert safe_ttl_s(300, graces_s) == ttl_s
+
+
+SETTINGS = PodSettings(
+    image="registry.example.com/own:2",
+    image_pull_secrets=({"name": "pull"},),
+    node_selector={"example.com/rack": "true"},
+    tolerations=({"key": "example.com/rack", "operator": "Exists"},),
+    affinity={"podAntiAffinity": {}},
+    priority_class_name="system-node-critical",
+    labels={"example.com/team": "metal"},
+    annotations={"example.com/version": "7"},
+    resources={"named": {"limits": {"memory": "64Mi"}}},
+)
+
+
+@pytest.mark.parametrize("kind", ["region", "rack"])
+def test_every_pod_setting_is_in_the_template(kind: str) -> None:
+    if kind == "rack":
+        objects = rack_objects(gen.rack(pods=SETTINGS))
+    else:
+        objects = desire_region(RegionInputs(gen.region(pods=SETTINGS)), IMAGE).objects
+    template = objects[-1]["spec"]["template"]
+    spec, containers = template["spec"], {c["name"]: c for c in template["spec"]["containers"]}
+    assert {c["image"] for c in (*containers.values(), *spec["initContainers"])} == {SETTINGS.image}
+    assert spec["imagePullSecrets"] == list(SETTINGS.image_pull_secrets)
+    assert spec["nodeSelector"] == SETTINGS.node_selector
+    assert spec["tolerations"] == list(SETTINGS.tolerations)
+    assert spec["affinity"] == SETTINGS.affinity
+    assert spec["priorityClassName"] == SETTINGS.priority_class_name
+    assert template["metadata"]["labels"].items() >= SETTINGS.labels.items()
+    assert template["metadata"]["annotations"].items() >= SETTINGS.annotations.items()
+    assert containers["named"]["resources"] == SETTINGS.resources["named"]
