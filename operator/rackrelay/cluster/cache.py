@@ -1,7 +1,8 @@
 """What the operator knows of the cluster: one small record per object, kept true by events and by LISTs.
 
 kopf can lose deletions after a relist, so a LIST now and then removes what is no longer there. What an event touched
-while the LIST was under way is newer than the LIST and stays.
+while the LIST was under way is newer than the LIST and stays. A LIST that would take away all objects of a kind, or
+most Nodes, may as well be an API server's mistake: it counts once the next one agrees.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -33,8 +34,12 @@ Record = Resource | Pod | Node | Manifest
 
 @dataclass
 class Cache:
-    """Records by kind and (namespace, name). Records are immutable; a changed object is a new record."""
+    """Records by kind and (namespace, name). Records are immutable; a changed object is a new record.
 
+    `doubts`: what the last LIST of a kind in a namespace did not find, and another one is to confirm.
+    """
+
+    doubts: dict[tuple[Kind, str], frozenset[Key]] = field(default_factory=dict)
     _records: dict[Kind, dict[Key, Record]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     _touched: dict[tuple[Kind, Key], int] = field(default_factory=dict)
     _clock: int = 0
@@ -69,8 +74,9 @@ class Cache:
         self, kind: Kind, namespace: str, found: Mapping[Key, Record], mark: int
     ) -> Iterator[tuple[Record | None, Record | None]]:
         """Bring a namespace to the records that a LIST found; yields (before, after) of each change."""
-        gone = [key for key in self._records[kind] if key[0] == namespace and key not in found]
-        for key in gone:
+        known = [key for key in self._records[kind] if key[0] == namespace]
+        gone = frozenset(key for key in known if key not in found)
+        for key in self._confirm(kind, namespace, gone, len(known)):
             if self._touched.get((kind, key), 0) <= mark:
                 yield (self.remove(kind, key), None)
         for key, record in found.items():
@@ -78,6 +84,16 @@ class Cache:
                 changed = self._put(kind, key, record)
                 if changed:
                     yield changed
+
+    def _confirm(self, kind: Kind, namespace: str, gone: frozenset[Key], known: int) -> list[Key]:
+        """Those of the missing keys that may go now, in order."""
+        doubted = self.doubts.pop((kind, namespace), frozenset())
+        few = known // 2 if kind == NODE else known - 1
+        if not gone or len(gone) <= few:
+            return sorted(gone)
+        if gone - doubted:
+            self.doubts[kind, namespace] = gone - doubted
+        return sorted(gone & doubted)
 
     def derive(self, what: Hashable, kinds: tuple[Kind, ...], compute: Callable[[], T]) -> T:
         """What `compute` gives, computed anew only after objects of these kinds changed in more than their status.

@@ -1,6 +1,8 @@
 """Write a resource's status when it changed, and an Event for each condition that turned."""
 
 import hashlib
+import json
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,16 +10,22 @@ from typing import Any
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import EVENT, Client, Kind
+from rackrelay.errors import ClusterError
 from rackrelay.model.condition import RECONCILING, Condition, merge_conditions, transitions
 from rackrelay.model.meta import Meta
 
 Manifest = dict[str, Any]
 
+logger = logging.getLogger(__name__)
+
 
 async def write_status(
     client: Client, cache: Cache, kind: Kind, meta: Meta, wanted: tuple[Mapping[str, Any], Iterable[Condition]]
 ) -> bool:
-    """Whether anything was written. `wanted` is the status without conditions, and the conditions."""
+    """Whether anything was written. `wanted` is the status without conditions, and the conditions.
+
+    Events come first: whoever dies before the status is written posts them again by the same names, and once.
+    """
     resource = cache.resource(kind, meta.key)
     current = resource.status if resource else {}
     fields, conditions = wanted[0], tuple(wanted[1])
@@ -35,10 +43,18 @@ async def write_status(
         "metadata": {"namespace": meta.namespace, "name": meta.name},
         "status": status,
     }
-    cache.upsert(kind, await client.apply(kind, manifest, "status"))
     for condition in transitions(conditions, before):
-        await post_event(client, kind, meta, condition)
+        await _announce(client, kind, meta, condition, json.dumps(current, sort_keys=True))
+    cache.upsert(kind, await client.apply(kind, manifest, "status"))
     return True
+
+
+async def _announce(client: Client, kind: Kind, meta: Meta, condition: Condition, since: str) -> None:
+    try:
+        await post_event(client, kind, meta, condition, since)
+    except ClusterError as error:
+        # The status says the same and is needed more.
+        logger.warning("no Event for %s of %s: %s", condition.type, meta.name, error)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -46,12 +62,13 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def post_event(client: Client, kind: Kind, meta: Meta, condition: Condition) -> None:
-    """An Event that says what a condition does."""
+async def post_event(client: Client, kind: Kind, meta: Meta, condition: Condition, since: str = "") -> None:
+    """An Event that says what a condition does; one only for each turn of it from the same state before."""
     if condition.type == RECONCILING:
         return
     now = rfc3339(datetime.now(UTC))
-    digest = hashlib.sha256(f"{meta.uid}{condition}{now}".encode()).hexdigest()[:16]
+    turn = f"{meta.uid}:{condition.type}:{condition.status}:{condition.reason}:{since or now}"
+    digest = hashlib.sha256(turn.encode()).hexdigest()[:16]
     event = {
         "apiVersion": "v1",
         "kind": "Event",

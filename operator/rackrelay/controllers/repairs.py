@@ -16,8 +16,9 @@ from rackrelay.zone.plan import Zone
 from rackrelay.zone.publish import Key as TsigKey
 from rackrelay.zone.publish import Outcome
 
-# A transfer of a large zone takes seconds, of which it computes for most; a server that hangs takes half a minute.
-PATIENCE_S = 1.0
+# Enough for a small zone. A transfer of a large one takes seconds and a server that hangs half a minute, while a change
+# that comes meanwhile should reach the others at once.
+PATIENCE_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Version:
 
 
 async def repair_all(context: Context, servers: Sequence[NameServer], wanted: Version) -> dict[NameServer, Outcome]:
-    """The outcome at each server, DIFFERS at those that take longer than a second.
+    """The outcome at each server, DIFFERS at those that take longer than a moment.
 
     Their repair goes on; the zone is reconciled again when it is done. No server is repaired twice at once.
     """
@@ -42,8 +43,10 @@ async def repair_all(context: Context, servers: Sequence[NameServer], wanted: Ve
             context.repairs[server] = Repair(wanted.zone.serial, task)
             task.add_done_callback(partial(_note_late, context, server, wanted, context.repairs[server]))
     repairs = {server: context.repairs[server] for server in servers}
-    if repairs:
-        await asyncio.wait([repair.task for repair in repairs.values()], timeout=PATIENCE_S)
+    # One that was too slow before is not waited for again: each round would be late by it.
+    waited = [repair.task for repair in repairs.values() if not repair.late]
+    if waited:
+        await asyncio.wait(waited, timeout=PATIENCE_S)
     return {server: _outcome(repair, wanted.zone) for server, repair in repairs.items()}
 
 

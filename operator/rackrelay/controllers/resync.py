@@ -12,6 +12,8 @@ from rackrelay.errors import ClusterError
 from rackrelay.zone.records import sort_addresses
 
 RETRY_S = 1.0
+# How soon a LIST that found nothing any more is followed by the one that has to agree.
+CONFIRM_S = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +48,18 @@ async def resync(context: Context, kind: Kind, namespace: str) -> None:
         found.update(parse_records(kind, page))
     for before, after in context.cache.sweep(kind, namespace, found, mark):
         route(context, kind, before, after)
+    if (kind, namespace) in context.cache.doubts:
+        logger.warning("a LIST of %s in %r misses all or most; waiting for another to agree", kind.name, namespace)
 
 
 async def resync_forever(context: Context, bursts: "asyncio.Queue[Kind]") -> None:
-    """Resync everything soon after a watch began anew, and now and then.
+    """Resync everything soon after a watch began anew or a LIST was hard to believe, and now and then.
 
     Everything, because a kind whose last object was deleted during an outage has no burst of its own.
     """
     while True:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(context.settings.resync_interval_s):
+            async with asyncio.timeout(CONFIRM_S if context.cache.doubts else context.settings.resync_interval_s):
                 await bursts.get()
         # A relist arrives as one event per object: one LIST for all of them is enough.
         await asyncio.sleep(RETRY_S)

@@ -183,5 +183,6 @@ def test_lists_follow_the_newest_spec() -> None:
     assert [str(s.cidr) for s in cache.subnets(NS)] == ["10.10.0.0/24"]
     cache.upsert(SUBNET, subnet("a", "10.20.0.0/24"))
     assert [str(s.cidr) for s in cache.subnets(NS)] == ["10.20.0.0/24"]
-    list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), cache.mark()))
+    for _ in range(2):
+        list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), cache.mark()))
     assert cache.subnets(NS) == []

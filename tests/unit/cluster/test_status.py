@@ -1,10 +1,15 @@
 """Status: written when something changed, with an Event for each turn."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
 
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import SUBNET
 from rackrelay.cluster.status import rfc3339, write_status
+from rackrelay.errors import ClusterError
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from tests import gen
@@ -56,6 +61,37 @@ async def test_reconciling_alone_is_no_event() -> None:
     client, cache = make()
     await write_status(client, cache, SUBNET, META, ({}, condition.waiting("Starting", "soon")))
     assert [e["reason"] for e in events(client)] == ["Starting"]
+
+
+async def test_turn_whose_status_could_not_be_written_has_one_event_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, cache = make()
+
+    async def fail(*arguments: Any) -> gen.Manifest:
+        raise ClusterError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "apply", fail)
+        with pytest.raises(ClusterError):
+            await write_status(client, cache, SUBNET, META, ({}, READY))
+    (posted,) = events(client)
+    posted["metadata"]["seen"] = True
+    # A moment later its message may say more.
+    again = [replace(c, message="done now") for c in READY]
+    assert await write_status(client, cache, SUBNET, META, ({}, again))
+    assert events(client) == [posted]
+
+
+async def test_event_that_may_not_be_written_holds_up_no_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, cache = make()
+
+    async def refuse(*arguments: Any) -> None:
+        raise ClusterError("forbidden", 403)
+
+    monkeypatch.setattr(client, "create", refuse)
+    assert await write_status(client, cache, SUBNET, META, ({}, READY))
+    assert client.objects[("Subnet", gen.NAMESPACE, "a")]["status"]["conditions"]
 
 
 def test_time_is_written_in_utc_and_whole_seconds() -> None:

@@ -17,6 +17,7 @@ from tests import gen
 from tests.unit.controllers.site import Site
 
 PROV = gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"})
+OTHER = gen.body("Subnet", "other", {"cidr": "10.20.0.0/24"})
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -83,11 +84,47 @@ async def test_failed_list_takes_nothing_away(site: Site) -> None:
 async def test_list_finds_what_was_missed(site: Site) -> None:
     site.put(REGION, gen.body("RegionController"))
     site.put(SUBNET, PROV)
+    site.put(SUBNET, OTHER)
     site.client.objects.pop(("Subnet", gen.NAMESPACE, "prov"))
     site.waiting()
     await resync(site, SUBNET, gen.NAMESPACE)
+    assert [s.meta.name for s in site.cache.subnets(gen.NAMESPACE)] == ["other"]
+    assert "zone demo" in site.waiting()
+
+
+async def test_empty_list_takes_nothing_away_until_another_agrees(site: Site) -> None:
+    site.put(REGION, gen.body("RegionController"))
+    site.put(SUBNET, PROV)
+    site.client.objects.pop(("Subnet", gen.NAMESPACE, "prov"))
+    site.waiting()
+    await resync(site, SUBNET, gen.NAMESPACE)
+    assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+    assert site.waiting() == set()
+    await resync(site, SUBNET, gen.NAMESPACE)
     assert site.cache.subnets(gen.NAMESPACE) == []
     assert "zone demo" in site.waiting()
+    assert site.cache.doubts == {}
+
+
+async def test_empty_list_between_good_ones_is_forgotten(site: Site) -> None:
+    site.put(SUBNET, PROV)
+    kept = dict(site.client.objects)
+    for objects in ({}, kept, {}):
+        site.client.objects = dict(objects)
+        await resync(site, SUBNET, gen.NAMESPACE)
+        assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+
+
+@pytest.mark.parametrize(("lost", "left"), [(2, 2), (3, 4)])
+async def test_most_nodes_do_not_go_by_one_list(site: Site, lost: int, left: int) -> None:
+    for number in range(4):
+        site.put(NODE, {"metadata": {"name": f"node{number}"}})
+    for number in range(lost):
+        site.client.objects.pop(("Node", "", f"node{number}"))
+    await resync(site, NODE, "")
+    assert len(site.cache.nodes()) == left
+    await resync(site, NODE, "")
+    assert len(site.cache.nodes()) == 4 - lost
 
 
 async def test_watch_that_began_anew_is_followed_by_lists_of_everything(
@@ -95,6 +132,7 @@ async def test_watch_that_began_anew_is_followed_by_lists_of_everything(
 ) -> None:
     """A kind whose last object was deleted meanwhile has no events that could ask for its LIST."""
     monkeypatch.setattr(module, "RETRY_S", 0.01)
+    monkeypatch.setattr(module, "CONFIRM_S", 0.01)
     site.put(SUBNET, PROV)
     site.client.objects.clear()
     bursts: asyncio.Queue[Kind] = asyncio.Queue()

@@ -137,6 +137,8 @@ def zone_of(serial: int, *numbers: int) -> Zone:
 @pytest.fixture
 def lab(site: Site, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> Iterator[Lab]:
     monkeypatch.setattr(names, "PORT_DNS", unused_port)
+    # A busy machine is no server that hangs.
+    monkeypatch.setattr(repairs, "PATIENCE_S", 5.0)
     with Lab(site, unused_port) as lab:
         yield lab
 
@@ -677,6 +679,28 @@ async def test_server_that_hangs_in_its_repair_holds_up_no_change(lab: Lab, monk
     assert outcome(lab, 4) is Outcome.DRIFTED
     assert lab.site.waiting() == {"zone demo", "region demo"}
     assert lab.site.repairs == {}
+
+
+async def test_server_that_was_too_slow_is_not_waited_for_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = asyncio.Event()
+
+    async def hang(*arguments: Any) -> Outcome:
+        await released.wait()
+        return Outcome.UPDATED
+
+    monkeypatch.setattr(publish, "repair", hang)
+    monkeypatch.setattr(repairs, "PATIENCE_S", 0.05)
+    version = repairs.Version(lab.region, zone_of(5, 2), gen.KEY)
+    server = gen.server("rack2")
+    assert await repairs.repair_all(lab.site, [server], version) == {server: Outcome.DIFFERS}
+    # Were it waited for, it would not be in time.
+    monkeypatch.setattr(repairs, "PATIENCE_S", 60.0)
+    async with asyncio.timeout(5):
+        assert await repairs.repair_all(lab.site, [server], version) == {server: Outcome.DIFFERS}
+    released.set()
+    await asyncio.wait([lab.site.repairs[server].task])
+    await asyncio.sleep(0)
+    assert lab.site.waiting() == {"zone demo", "region demo"}
 
 
 async def test_few_repairs_run_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
