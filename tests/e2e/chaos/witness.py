@@ -12,6 +12,7 @@ import time
 
 import dns.exception
 import dns.message
+import dns.rcode
 
 INTERVAL_S = 0.1
 TIMEOUT_S = 1.0
@@ -45,6 +46,9 @@ def receive(sock: socket.socket, waiting: dict[tuple[str, int], float]) -> None:
         message = dns.message.from_wire(data)
     except (OSError, dns.exception.DNSException):
         # A refusal by the kernel of a host whose named is down is no answer.
+        return
+    if message.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        # A named that has not loaded its zone yet says SERVFAIL, and resolvers ask the next server: no answer either.
         return
     sent = waiting.pop((server, message.id), None)
     if sent is not None:
