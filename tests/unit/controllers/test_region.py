@@ -137,6 +137,9 @@ async def test_server_that_answers_probes_and_no_update_does_not_serve_the_zone(
     site.book.answered(server, 6, site.now())
     site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {server: Outcome.UNREACHABLE})
     assert (await reconcile(site))["ZonePublished"] == ("False", "ServersDiffer")
+    # It was out of reach when the zone was sent, and is back with it.
+    site.book.answered(server, 7, site.now())
+    assert (await reconcile(site))["ZonePublished"] == ("True", "Published")
 
 
 @pytest.mark.parametrize(
