@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rackrelay.controllers.known import AddressBook
+from rackrelay.controllers.known import AddressBook, ServerKey
 from rackrelay.controllers.sighting import UNHEARD, Sighting, Voice
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import Address, Heard, NameServer, PeerSight, RackBeat
@@ -12,8 +12,6 @@ from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.names import PORT_DNS
 from rackrelay.zone.evidence import CROWD_WINDOW_S, lost_together
-
-ServerKey = tuple[str, str]
 
 HEARING_MATURE_S = 3.0
 SECOND_HAND_S = 2.0
