@@ -84,6 +84,12 @@ class Operator:
         assert self._process is None or self._process.poll() is None, self.log
 
     @property
+    def pid(self) -> int:
+        """The number of its process, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -18,7 +18,7 @@ from rackrelay.cluster.client import DAEMON_SET, POD, RACK, STATEFUL_SET, Kind
 from rackrelay.zone.plan import zone_text
 from tests.api.operator.cluster import wait_for
 from tests.api.operator.rig import DOMAIN, REGION_NAME, Rig, open_rig
-from tests.bench.processes import Process, find_module
+from tests.bench.processes import Process
 from tests.bench.scale.fake_racks import FakeRack, Site
 from tests.dataplane.netns import Namespace, give, namespaces
 
@@ -52,8 +52,7 @@ class LargeSite:
     @property
     def operator(self) -> Process:
         """The operator's process."""
-        (process,) = find_module(os.getpid(), "rackrelay")
-        return process
+        return Process(self.rig.operator.pid)
 
     def wait_published(self) -> None:
         """The fakes serve a zone with every rack. The API server is left to the operator meanwhile."""
