@@ -21,9 +21,10 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import REGION, SECRET
-from rackrelay.controllers.context import Context, ZoneState
+from rackrelay.controllers.context import Context
 from rackrelay.controllers.evidence import EvidenceBook
 from rackrelay.controllers.external import external_condition, external_keys, reconcile_external
+from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.queue import Queue
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import NameServer

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from rackrelay.controllers.known import AddressBook, ServerKey
 from rackrelay.controllers.sighting import UNHEARD, Sighting, Voice
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import Address, Heard, NameServer, PeerSight, RackBeat
+from rackrelay.model.observed import Address, Heard, NameServer, PeerSight, Pod, RackBeat
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
-from rackrelay.names import PORT_DNS
+from rackrelay.names import COMPONENT_RACK, PORT_DNS
 from rackrelay.zone.evidence import CROWD_WINDOW_S, lost_together
 
 HEARING_MATURE_S = 3.0
@@ -166,6 +166,10 @@ class EvidenceBook:
     def find(self, namespace: str, name: str) -> Sighting | None:
         """What was seen of one server."""
         return self._sightings.get((namespace, name))
+
+    def find_pod(self, pod: Pod) -> Sighting | None:
+        """What was seen of a pod's name server and agent."""
+        return self.find(pod.namespace, pod.node if pod.component == COMPONENT_RACK else pod.name)
 
     def serial(self, server: NameServer) -> int | None:
         """The serial that a reachable server answered last; None for one that cannot be reached."""

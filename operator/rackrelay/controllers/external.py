@@ -11,7 +11,8 @@ from typing import Any
 
 from rackrelay import names
 from rackrelay.cluster.client import SECRET
-from rackrelay.controllers.context import Context, ExternalSight
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.memory import ExternalSight
 from rackrelay.controllers.queue import Key
 from rackrelay.errors import InvalidSpec
 from rackrelay.model import condition

@@ -12,7 +12,8 @@ from typing import Any
 
 from rackrelay import names
 from rackrelay.cluster.client import RACK, REGION, SECRET, Kind
-from rackrelay.controllers.context import Context, RegionKeys
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.memory import RegionKeys
 from rackrelay.controllers.queue import Key
 from rackrelay.errors import ClusterError, NotReady
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
@@ -92,17 +93,19 @@ def accepted_keys(context: Context, region: RegionController) -> tuple[int, ...]
 
 def everyone_applied(context: Context, region: RegionController) -> bool:
     """Whether every server in reach runs the configuration that was rendered last."""
-    region_pods = context.pods_of(names.COMPONENT_REGION, *region.meta.key)
+    region_pods = context.inventory.pods_of(names.COMPONENT_REGION, *region.meta.key)
     if not _applied(context, REGION, region.meta.key, region_pods):
         return False
-    racks = context.racks_of(region)
-    return all(_applied(context, RACK, rack.meta.key, list(context.rack_pods(rack).values())) for rack in racks)
+    racks = context.inventory.racks_of(region)
+    return all(
+        _applied(context, RACK, rack.meta.key, list(context.inventory.rack_pods(rack).values())) for rack in racks
+    )
 
 
 def _applied(context: Context, kind: Kind, owner: tuple[str, str], pods: list[Pod]) -> bool:
     wanted = context.config_hashes.get((kind, *owner))
     for pod in (pod for pod in pods if pod.address):
-        sighting = context.sighting_of(pod)
+        sighting = context.book.find_pod(pod)
         if sighting is not None and sighting.is_silent:
             continue
         status = sighting.status if sighting is not None else None
@@ -126,7 +129,7 @@ async def _adopt(context: Context, region: RegionController, plan: KeyPlan, befo
         raise ClusterError(f"a Secret of region {namespace}/{name} vanished while it was made")
     if plan.accepted != before:
         context.config_hashes.pop((REGION, *region.meta.key), None)
-        for rack in context.racks_of(region):
+        for rack in context.inventory.racks_of(region):
             context.config_hashes.pop((RACK, *rack.meta.key), None)
             context.queue.add(Key("rack", *rack.meta.key))
     context.queue.add(Key("region", *region.meta.key))

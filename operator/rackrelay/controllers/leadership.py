@@ -7,6 +7,7 @@ from typing import Protocol
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.keys import learn_keys
 from rackrelay.controllers.repairs import stop_repairs
+from rackrelay.controllers.routing import enqueue_namespace
 from rackrelay.controllers.verify import verify_forever
 from rackrelay.errors import ClusterError
 
@@ -72,7 +73,7 @@ async def _serve_term(context: Context, election: Election) -> None:
     # Everything, because what another leader left undone is in nobody's queue, and its Secrets may be new.
     context.keys.clear()
     for namespace in context.settings.region_namespaces:
-        context.enqueue_namespace(namespace)
+        enqueue_namespace(context, namespace)
     tasks = [asyncio.create_task(context.queue.work(), name="worker") for _ in range(WORKERS)]
     tasks += [asyncio.create_task(context.publishing.work(), name="publisher") for _ in range(PUBLISHERS)]
     tasks.append(asyncio.create_task(election.keep(), name="keep"))

@@ -4,8 +4,10 @@ import asyncio
 import logging
 import time
 
-from rackrelay.controllers.context import Context, RegionKey
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.memory import RegionKey
 from rackrelay.controllers.queue import Key
+from rackrelay.controllers.routing import enqueue_region
 from rackrelay.errors import NotReady
 from rackrelay.model.observed import Cursor, NameServer
 from rackrelay.probe.heard import fetch_heard
@@ -22,7 +24,11 @@ async def listen_forever(context: Context) -> None:
     listeners: dict[NameServer, asyncio.Task[None]] = {}
     try:
         while True:
-            wanted = {s: region.meta.key for region in context.live_regions() for s in context.replicas_of(region)}
+            wanted = {
+                s: region.meta.key
+                for region in context.inventory.live_regions()
+                for s in context.inventory.replicas_of(region)
+            }
             for replica in listeners.keys() - wanted.keys():
                 listeners.pop(replica).cancel()
             for replica in wanted.keys() - listeners.keys():
@@ -42,7 +48,7 @@ async def _listen(context: Context, region: RegionKey, replica: NameServer) -> N
             if keys is None:
                 raise NotReady("the region's keys are not read yet")
             asker = Asker(context.agents, keys.agent, time.time)
-            heard = await fetch_heard(asker, replica.address, cursor, context.detection(region).poll_wait_s)
+            heard = await fetch_heard(asker, replica.address, cursor, context.inventory.detection(region).poll_wait_s)
         except NotReady as error:
             logger.debug("%s: %s", replica.name, error)
             await asyncio.sleep(RETRY_S)
@@ -51,6 +57,6 @@ async def _listen(context: Context, region: RegionKey, replica: NameServer) -> N
         changed = context.book.hear(replica, heard, context.now())
         if heard.racks:
             context.queue.add(Key("zone", *region))
-        for resource in context.live_regions() if changed else ():
+        for resource in context.inventory.live_regions() if changed else ():
             if resource.meta.key == region:
-                context.enqueue_region(resource)
+                enqueue_region(context, resource)

@@ -7,15 +7,16 @@ own only while it fails open: 5,000 of them must not be 20,000 series.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rackrelay.controllers.context import Context, RegionKey, ZoneState
+from rackrelay.controllers.context import Context
 from rackrelay.controllers.external import external_keys
+from rackrelay.controllers.judging import count_tiers, views_of
+from rackrelay.controllers.memory import RegionKey, ZoneState
 from rackrelay.controllers.subnet import health_reason
 from rackrelay.errors import NotLeading
 from rackrelay.exposition import Family, Sample, render_families
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
-from rackrelay.zone.evidence import Tier
 from rackrelay.zone.publish import Outcome
 from rackrelay.zone.records import Answer
 
@@ -32,7 +33,7 @@ _QUEUED = ("external", "rack", "region", "subnet", "zone")
 def build_metrics(context: Context) -> str:
     """All metrics, in Prometheus' text format."""
     leads = _leads(context)
-    regions = {region.meta.key: region for region in context.live_regions()}
+    regions = {region.meta.key: region for region in context.inventory.live_regions()}
     families = [
         Family("rackrelay_leader", "gauge", "Whether this operator leads.", (Sample(leads),)),
         *_work(context),
@@ -129,12 +130,11 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
 
 
 def _racks(context: Context, region: RegionController) -> dict[str, int]:
-    found = Counter(view.judgement.tier.word for view in context.views_in(region))
-    return {tier.word.lower(): found[tier.word] for tier in Tier}
+    return count_tiers(views_of(context, context.inventory.crews_of(region)))
 
 
 def _servers(context: Context, region: RegionController, state: ZoneState) -> dict[str, int]:
-    found = Counter(_server(context, server, state) for server in context.servers_of(region))
+    found = Counter(_server(context, server, state) for server in context.inventory.servers_of(region))
     return {name: found[name] for name in ("current", "outdated", "unreachable")}
 
 
@@ -154,7 +154,7 @@ def _external(context: Context, region: RegionController) -> dict[str, int]:
 
 def _answered(context: Context, region: RegionController, state: ZoneState) -> list[tuple[Subnet, Answer]]:
     """The Subnets with their answers, without those that came after the zone was decided."""
-    return [(s, state.answers[s.cidr]) for s in context.subnets_of(region) if s.cidr in state.answers]
+    return [(s, state.answers[s.cidr]) for s in context.inventory.subnets_of(region) if s.cidr in state.answers]
 
 
 def _subnets(answers: Iterable[tuple[Subnet, Answer]]) -> dict[str, int]:

@@ -4,9 +4,12 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from rackrelay.controllers.context import FOLLOW_S, Context, RegionKey
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.judging import note_judgements
+from rackrelay.controllers.memory import RegionKey
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.rounds import Rounds
+from rackrelay.controllers.routing import FOLLOW_S
 from rackrelay.model.region import RegionController
 from rackrelay.probe.dns import Prober, Question
 
@@ -29,7 +32,7 @@ async def probe_forever(context: Context) -> None:
     try:
         while True:
             now = context.now()
-            turns = rounds.begin({r.meta.key: r.detection.interval_s for r in context.live_regions()}, now)
+            turns = rounds.begin({r.meta.key: r.detection.interval_s for r in context.inventory.live_regions()}, now)
             if not all(turns.values()) and now - said_at > SAY_LATE_EVERY_S:
                 said_at = now
                 logger.warning("this operator was busy for too long: silence of that time counts for nothing")
@@ -50,10 +53,10 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
     """
     prober.drain()
     now = context.now()
-    for region in context.live_regions():
+    for region in context.inventory.live_regions():
         if turns.get(region.meta.key):
             asked_until = now - YOUNG_FACTOR * region.detection.interval_s
-            for server in context.servers_of(region):
+            for server in context.inventory.servers_of(region):
                 sighting = context.book.find(server.namespace, server.name)
                 if sighting is not None and sighting.count_miss(asked_until):
                     context.tally.misses[region.meta.key] += 1
@@ -62,12 +65,12 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
 
 async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
     """Ask the servers of the regions whose turn it is for the SOA, a batch at a time."""
-    owners = context.owners()
+    owners = context.inventory.owners()
     sightings = context.book.track(owners, owners)
     regions = zip(sightings, owners.values(), strict=True)
     asked = [(sighting, region) for sighting, region in regions if region.meta.key in turns]
     # Nobody's next turn may be held up, the fastest region's neither.
-    fastest_s = min((region.detection.interval_s for region in context.live_regions()), default=0.0)
+    fastest_s = min((region.detection.interval_s for region in context.inventory.live_regions()), default=0.0)
     pause_s = SPREAD_FACTOR * fastest_s * BATCH / max(BATCH, len(asked))
     for first in range(0, len(asked), BATCH):
         if first:
@@ -84,13 +87,13 @@ def enqueue_changes(context: Context, repair: bool) -> None:
 
     `repair`: whether it is time again for those that lag.
     """
-    for region in context.live_regions():
+    for region in context.inventory.live_regions():
         # All of them: each is noted.
-        changed = [context.note_judgements(rack, hosts) for rack, hosts in context.crews_of(region)]
+        changed = [note_judgements(context, crew) for crew in context.inventory.crews_of(region)]
         behind = note_lag(context, region)
         if any(changed) or (behind and repair):
             context.queue.add(Key("zone", *region.meta.key))
-            for rack in context.racks_of(region):
+            for rack in context.inventory.racks_of(region):
                 context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
 
 
@@ -103,7 +106,7 @@ def note_lag(context: Context, region: RegionController) -> bool:
     if state is None:
         return False
     behind, now = False, context.now()
-    for server in context.servers_of(region):
+    for server in context.inventory.servers_of(region):
         sighting = context.book.find(server.namespace, server.name)
         if sighting is None:
             continue

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from rackrelay.controllers.context import Context
+from rackrelay.controllers.routing import enqueue_region
 from rackrelay.controllers.sighting import Sighting
 from rackrelay.errors import NotReady
 from rackrelay.model.region import RegionController
@@ -29,7 +30,7 @@ async def poll_forever(context: Context, chance: Callable[[], float] = random.ra
     try:
         while True:
             under_way = {task for task in under_way if not task.done()}
-            for region in context.live_regions():
+            for region in context.inventory.live_regions():
                 for sighting in choose_next(context, region, PARALLEL - len(under_way), chance):
                     under_way.add(asyncio.create_task(poll(context, region, sighting)))
             await asyncio.sleep(LOOK_EVERY_S)
@@ -51,7 +52,7 @@ def choose_next(
     """Up to so many of a region's servers whose agents' turn it is; their next turn is then a while away."""
     if region.meta.key not in context.keys:
         return []
-    found = [context.book.find(server.namespace, server.name) for server in context.servers_of(region)]
+    found = [context.book.find(server.namespace, server.name) for server in context.inventory.servers_of(region)]
     sightings = [sighting for sighting in found if sighting is not None]
     now, shortest_s = context.now(), context.settings.status_interval_s
     heard_s = interval_s(len(sightings), True, shortest_s)
@@ -82,4 +83,4 @@ async def poll(context: Context, region: RegionController, sighting: Sighting) -
     changed = sighting.status != status
     sighting.status, sighting.status_at, sighting.status_misses = status, context.now(), 0
     if changed:
-        context.enqueue_region(region)
+        enqueue_region(context, region)

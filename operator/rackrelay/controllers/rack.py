@@ -1,6 +1,5 @@
 """One RackController: its configuration and pods, and the health of its racks in its status."""
 
-from collections import Counter
 from typing import Any
 
 from rackrelay import names
@@ -8,6 +7,7 @@ from rackrelay.cluster.apply import apply_objects
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers.context import Context
+from rackrelay.controllers.judging import count_tiers, views_of
 from rackrelay.controllers.keys import accepted_keys
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.region import config_condition, refresh_volumes
@@ -44,10 +44,10 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
         await _write(context, rack, [*condition.waiting("WaitingForRegion", "the region's Services are being made")])
         raise NotReady("the region is not laid out yet")
     keys = accepted_keys(context, region)
-    inputs = RackInputs(region, context.subnets_of(region), endpoints, keys)
+    inputs = RackInputs(region, context.inventory.subnets_of(region), endpoints, keys)
     desired = desire_rack(rack, inputs, context.image)
     await apply_objects(context.client, context.cache, desired.objects)
-    pods = list(context.rack_pods(rack).values())
+    pods = list(context.inventory.rack_pods(rack).values())
     await refresh_volumes(context, pods, desired.config_hash)
     context.config_hashes[(RACK, *rack.meta.key)] = desired.config_hash
     config = config_condition(context, pods, desired.config_hash)
@@ -74,7 +74,7 @@ def _updating(progress: Progress) -> tuple[Condition, ...]:
 
 
 async def _readiness(context: Context, rack: RackController) -> tuple[Condition, ...]:
-    nodes, pods = context.nodes_of(rack), context.rack_pods(rack)
+    nodes, pods = context.inventory.nodes_of(rack), context.inventory.rack_pods(rack)
     problems = [f"{node}: {pod.problem}" for node, pod in sorted(pods.items()) if pod.problem]
     missing = [node.name for node in nodes if node.name not in pods]
     if problems:
@@ -106,22 +106,17 @@ async def _write(
 ) -> None:
     fields: dict[str, Any] = {}
     if region is not None and context.is_decided(region):
-        views = context.views_of(rack)
+        views = views_of(context, [(rack, context.inventory.hosts_of(rack))])
         listed, health = _health(context, region, views)
         conditions = [*conditions, health]
-        fields = {"racks": _counts(views), "notHealthy": listed}
+        fields = {"racks": {"desired": len(views), **count_tiers(views)}, "notHealthy": listed}
     await write_status(context.client, context.cache, RACK, rack.meta, (fields, conditions))
-
-
-def _counts(views: list[RackView]) -> dict[str, int]:
-    words = Counter(view.judgement.tier.word for view in views)
-    return {"desired": len(views), **{tier.word.lower(): words[tier.word] for tier in Tier}}
 
 
 def _health(
     context: Context, region: RegionController, views: list[RackView]
 ) -> tuple[list[dict[str, str]], Condition]:
-    index = context.index_of(region)
+    index = context.inventory.index_of(region)
     listed = []
     for view in views:
         judgement = view.judgement

@@ -8,9 +8,10 @@ from rackrelay import names
 from rackrelay.cluster.apply import apply_objects, delete_surplus
 from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
-from rackrelay.controllers.context import Context, ZoneState
+from rackrelay.controllers.context import Context
 from rackrelay.controllers.external import external_condition, external_keys, is_looked_at, secret_trouble
 from rackrelay.controllers.keys import accepted_keys, ensure_keys
+from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.queue import Key
 from rackrelay.desired import desire_region, find_endpoints, rack_networks
 from rackrelay.errors import NotReady
@@ -36,11 +37,11 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
         context.queue.add(Key("zone", *region.meta.key))
         raise NotReady("the zone is not written yet")
     networks = networks_of_racks(context, region)
-    inputs = RegionInputs(region, context.subnets_of(region), networks, accepted_keys(context, region))
+    inputs = RegionInputs(region, context.inventory.subnets_of(region), networks, accepted_keys(context, region))
     desired = desire_region(inputs, context.image)
     await apply_objects(context.client, context.cache, desired.objects)
     await delete_surplus(context.client, context.cache, region.meta.uid, desired.objects)
-    pods = context.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
+    pods = context.inventory.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
     await refresh_volumes(context, pods, desired.config_hash)
     context.config_hashes[(REGION, *region.meta.key)] = desired.config_hash
     for key in external_keys(region):
@@ -56,8 +57,8 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
 
 def networks_of_racks(context: Context, region: RegionController) -> tuple[Network, ...]:
     """Where connections of a region's racks come from, those included that are leaving."""
-    leaving = [node for node, _ in context.leaving_hosts(region)]
-    return rack_networks(context.racks_of(region), context.cache.nodes(), leaving)
+    leaving = [node for node, _ in context.inventory.leaving_hosts(region)]
+    return rack_networks(context.inventory.racks_of(region), context.cache.nodes(), leaving)
 
 
 async def refresh_volumes(context: Context, pods: list[Pod], config_hash: str) -> None:
@@ -150,7 +151,7 @@ def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Con
     """ConfigApplied as the agents of these pods report it; None while no agent has been heard."""
     rejected, pending, heard = [], [], False
     for pod in pods:
-        sighting = context.sighting_of(pod)
+        sighting = context.book.find_pod(pod)
         if sighting is None or sighting.status is None:
             continue
         heard = True

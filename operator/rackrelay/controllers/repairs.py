@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rackrelay.controllers.context import Context, Repair
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.memory import Repair
 from rackrelay.controllers.queue import Key
 from rackrelay.errors import RackrelayError
 from rackrelay.model.observed import NameServer

@@ -7,7 +7,7 @@ import logging
 from rackrelay.cluster.cache import KINDS, Key, Record, parse_records
 from rackrelay.cluster.client import Kind
 from rackrelay.controllers.context import Context
-from rackrelay.controllers.routing import route
+from rackrelay.controllers.routing import enqueue_namespace, route
 from rackrelay.errors import ClusterError
 from rackrelay.zone.records import sort_addresses
 
@@ -33,7 +33,7 @@ async def fill_cache(context: Context) -> None:
             await asyncio.sleep(RETRY_S)
     _remember_addresses(context)
     for namespace in context.settings.region_namespaces:
-        context.enqueue_namespace(namespace)
+        enqueue_namespace(context, namespace)
 
 
 async def resync(context: Context, kind: Kind, namespace: str) -> None:
@@ -75,7 +75,7 @@ async def resync_forever(context: Context, bursts: "asyncio.Queue[Kind]") -> Non
         if bursts.empty():
             # What failed during an outage need not wait until its backoff ends.
             for namespace in context.settings.region_namespaces:
-                context.enqueue_namespace(namespace)
+                enqueue_namespace(context, namespace)
 
 
 def _namespaces(context: Context, kind: Kind) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from rackrelay import names
 from rackrelay.cluster.client import DAEMON_SET, POD
-from rackrelay.controllers.context import Context, Replaced
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.judging import views_of
+from rackrelay.controllers.memory import Replaced
 from rackrelay.errors import ClusterError
 from rackrelay.manifests.pods import template_digest
 from rackrelay.model.observed import Pod
@@ -86,8 +88,8 @@ def _missed_by(rack: Candidate, network: Network, members: Sequence[Candidate]) 
 
 async def replace_outdated(context: Context, region: RegionController, rack: RackController, template: str) -> Progress:
     """How far a RackController's racks are, after having replaced those that may be."""
-    ready = {node.name for node in context.nodes_of(rack) if node.ready}
-    pods = {node: pod for node, pod in context.rack_pods(rack).items() if node in ready}
+    ready = {node.name for node in context.inventory.nodes_of(rack) if node.ready}
+    pods = {node: pod for node, pod in context.inventory.rack_pods(rack).items() if node in ready}
     current = sum(1 for pod in pods.values() if pod.template == template)
     if current == len(pods):
         return Progress(current, len(pods))
@@ -103,7 +105,8 @@ def _name(context: Context, region: RegionController, nodes: set[str]) -> tuple[
     state = context.zones.get(region.meta.key)
     members = [m for answer in (state.answers.values() if state else ()) for m in answer.members]
     reasons = {m.name: m.judgement.reason for m in members if m.judgement.reason}
-    reasons |= {view.name: view.judgement.reason for view in context.views_in(region) if view.judgement.reason}
+    views = views_of(context, context.inventory.crews_of(region))
+    reasons |= {view.name: view.judgement.reason for view in views if view.judgement.reason}
     return tuple(f"{node} ({reasons.get(node) or 'being replaced'})" for node in sorted(nodes)[:MAX_NAMED])
 
 
@@ -119,10 +122,10 @@ async def _delete(context: Context, pod: Pod, replaced: Replaced) -> None:
 
 def gather_candidates(context: Context, region: RegionController) -> list[Candidate]:
     """All racks of a region, each measured by the template of its own RackController."""
-    views = {view.name: view for view in context.views_in(region)}
+    views = {view.name: view for view in views_of(context, context.inventory.crews_of(region))}
     networks = _networks(context, region, views)
     found = []
-    for rack, hosts in context.crews_of(region):
+    for rack, hosts in context.inventory.crews_of(region):
         template = _template(context, rack)
         for node, pod in hosts:
             tiers = networks.get(node.name, {})
@@ -142,7 +145,7 @@ def _networks(
 ) -> dict[str, dict[Network, Tier]]:
     """Rack -> its tier in each network: as the zone was decided, or as it looks now where that is worse."""
     found: dict[str, dict[Network, Tier]] = {}
-    state, index = context.zones.get(region.meta.key), context.index_of(region)
+    state, index = context.zones.get(region.meta.key), context.inventory.index_of(region)
     for view in views.values():
         own = {network for address in view.addresses if (network := index.find(address)) is not None}
         found[view.name] = dict.fromkeys(own, view.judgement.tier)

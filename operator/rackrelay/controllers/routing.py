@@ -6,6 +6,10 @@ from rackrelay.cluster.client import NODE, RACK, REGION, SUBNET, Kind
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.queue import Key
 from rackrelay.model.observed import Pod
+from rackrelay.model.region import RegionController
+
+# A change is with all servers by then.
+FOLLOW_S = 0.2
 
 _WHAT = {REGION: "region", RACK: "rack", SUBNET: "subnet"}
 
@@ -15,14 +19,33 @@ def route(context: Context, kind: Kind, before: Record | None, after: Record | N
     record = after if after is not None else before
     if kind == NODE:
         # Subnets show what their zone answers, and the zone has those reconciled for which that changed.
-        for region in context.live_regions():
-            context.enqueue_region(region)
+        for region in context.inventory.live_regions():
+            enqueue_region(context, region)
     elif isinstance(record, Pod):
         _route_pod(context, record)
     elif isinstance(record, Resource):
         _route_resource(context, kind, before, after)
     elif isinstance(record, dict):
         _route_owned(context, record["metadata"]["namespace"])
+
+
+def enqueue_region(context: Context, region: RegionController) -> None:
+    """Have a zone decided, and a moment later what its region and racks consist of: that computes for long."""
+    context.queue.add(Key("zone", *region.meta.key))
+    context.queue.add_later(Key("region", *region.meta.key), FOLLOW_S)
+    for rack in context.inventory.racks_of(region):
+        context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
+
+
+def enqueue_namespace(context: Context, namespace: str) -> None:
+    """Have everything of a namespace reconciled."""
+    for region in context.cache.regions(namespace):
+        context.queue.add(Key("region", *region.meta.key))
+        context.queue.add(Key("zone", *region.meta.key))
+    for rack in context.cache.racks(namespace):
+        context.queue.add(Key("rack", *rack.meta.key))
+    for subnet in context.cache.subnets(namespace):
+        context.queue.add(Key("subnet", *subnet.meta.key))
 
 
 def _route_resource(context: Context, kind: Kind, before: Record | None, after: Record | None) -> None:
@@ -33,7 +56,7 @@ def _route_resource(context: Context, kind: Kind, before: Record | None, after: 
         return
     context.queue.add(Key(_WHAT[kind], *spec.meta.key))
     if old != new:
-        context.enqueue_namespace(spec.meta.namespace)
+        enqueue_namespace(context, spec.meta.namespace)
 
 
 def _route_pod(context: Context, pod: Pod) -> None:

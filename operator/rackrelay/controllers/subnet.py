@@ -44,7 +44,7 @@ async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
 def find_obstacle(context: Context, subnet: Subnet) -> tuple[Condition, ...]:
     """Why a Subnet has no racks whatever they do; nothing when there is no reason."""
     namespace = subnet.meta.namespace
-    duplicates, regions = context.duplicates_in(namespace), context.cache.regions(namespace)
+    duplicates, regions = context.inventory.duplicates_in(namespace), context.cache.regions(namespace)
     older = duplicates.get(subnet.meta.key)
     if older is not None:
         message = f"spec.cidr: {subnet.cidr} is Subnet {older.meta.name} already; delete one of the two"
@@ -58,7 +58,7 @@ def find_obstacle(context: Context, subnet: Subnet) -> tuple[Condition, ...]:
     if subnet.served_by is None:
         return ()
     try:
-        check_serving(subnet, context.subnet(namespace, subnet.served_by), duplicates, regions)
+        check_serving(subnet, context.inventory.subnet(namespace, subnet.served_by), duplicates, regions)
     except InvalidSpec as error:
         return condition.stalled("CannotServe", str(error))
     except NotReady as error:
@@ -186,7 +186,7 @@ def _relay(subnet: Subnet, answer: Answer) -> list[Condition]:
 
 
 def _overlap(context: Context, subnet: Subnet) -> list[Condition]:
-    others = context.overlaps_in(subnet.meta.namespace).get(subnet.meta.key)
+    others = context.inventory.overlaps_in(subnet.meta.namespace).get(subnet.meta.key)
     if not others:
         return []
     listed = ", ".join(f"{o.meta.name} ({o.cidr})" for o in others)

@@ -58,7 +58,7 @@ async def verify_forever(context: Context) -> None:
 
 async def verify_next(context: Context, rota: Rota) -> None:
     """Compare the server whose turn it is, if it is anybody's, and have a zone that differs published anew."""
-    owners = {s: r for r in context.live_regions() for s in _comparable(context, r)}
+    owners = {s: r for r in context.inventory.live_regions() for s in _comparable(context, r)}
     server = rota.choose(owners, context.now())
     if server is None:
         return
@@ -76,7 +76,7 @@ def _comparable(context: Context, region: RegionController) -> list[NameServer]:
     state = context.zones.get(region.meta.key)
     if state is None:
         return []
-    return [s for s in context.servers_of(region) if context.book.serial(s) == state.zone.serial]
+    return [s for s in context.inventory.servers_of(region) if context.book.serial(s) == state.zone.serial]
 
 
 async def _report(context: Context, region: RegionController, server: NameServer, serial: int) -> None:

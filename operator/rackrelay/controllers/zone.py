@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rackrelay.cluster.client import REGION
-from rackrelay.controllers.context import Context, ZoneState
+from rackrelay.controllers.context import Context
 from rackrelay.controllers.external import external_keys
+from rackrelay.controllers.judging import views_of
 from rackrelay.controllers.keep import read_published, write_published
 from rackrelay.controllers.link_faults import find_link_faults
+from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.repairs import Version, repair_all
 from rackrelay.errors import ClusterError, NotReady, TooLarge
@@ -39,11 +41,11 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     if keys is None:
         raise NotReady("the region's keys are not made yet")
     published, version = read_published(context, region)
-    servers = context.servers_of(region)
+    servers = context.inventory.servers_of(region)
     if not is_settled(context, region, servers):
         raise NotReady("racks are still being asked for the first time")
     answers = find_answers(context, region)
-    rrsets = build_rrsets(answers, [s.cidr for s in context.subnets_of(region) if s.managed])
+    rrsets = build_rrsets(answers, [s.cidr for s in context.inventory.subnets_of(region) if s.managed])
     drifted = drifted_servers(context, region, servers)
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
     timed, seen = with_safe_ttl(context, region), seen_serials(context, region, servers, published)
@@ -60,13 +62,13 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
 
 def find_answers(context: Context, region: RegionController) -> dict[Network, Answer]:
     """What each Subnet's name should answer, by what is known now."""
-    views = context.views_in(region)
-    return answer_subnets(context.subnets_of(region), views, find_link_faults(context, region, views))
+    views = views_of(context, context.inventory.crews_of(region))
+    return answer_subnets(context.inventory.subnets_of(region), views, find_link_faults(context, region, views))
 
 
 def with_safe_ttl(context: Context, region: RegionController) -> RegionController:
     """The region with the TTL that its racks' pods allow: a greater one waits until all have been replaced."""
-    pods = [pod for _, pod in context.hosts_in(region) if pod is not None]
+    pods = [pod for _, pod in context.inventory.hosts_in(region) if pod is not None]
     graces_s = [pod.grace_s for pod in pods if pod.grace_s is not None]
     return replace(region, ttl_s=safe_ttl_s(region.ttl_s, graces_s))
 
@@ -200,9 +202,9 @@ def _remember(context: Context, region: RegionController, state: ZoneState) -> N
     context.queue.add(Key("region", *region.meta.key))
     for key in external_keys(region) if before is None or before.zone != state.zone else ():
         context.publishing.add(key)
-    for rack in context.racks_of(region):
+    for rack in context.inventory.racks_of(region):
         context.queue.add(Key("rack", *rack.meta.key))
-    for subnet in context.subnets_of(region):
+    for subnet in context.inventory.subnets_of(region):
         # One that came while the servers were being updated has no answer yet; its event has the zone decided again.
         if before is None or before.answers.get(subnet.cidr) != state.answers.get(subnet.cidr):
             context.queue.add(Key("subnet", *subnet.meta.key))

@@ -9,9 +9,9 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, REGION, SECRET
-from rackrelay.controllers.context import RegionKeys, ZoneState
 from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.external import external_condition, external_keys, parse_key
+from rackrelay.controllers.memory import RegionKeys, ZoneState
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.region import reconcile_region
 from rackrelay.controllers.zone import reconcile_zone

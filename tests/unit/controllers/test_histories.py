@@ -12,6 +12,7 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.evidence import EvidenceBook
+from rackrelay.controllers.judging import note_judgements
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.zone import choose_version, find_answers
 from rackrelay.model.observed import AgentStatus, Heard, NameServer, RackBeat, RackInterface
@@ -100,7 +101,7 @@ class Histories(RuleBasedStateMachine):
         return region
 
     def track(self) -> None:
-        self.site.book.track(self.site.owners(), self.site.owners())
+        self.site.book.track(self.site.inventory.owners(), self.site.inventory.owners())
 
     def sighting(self, rack: str) -> Any:
         return self.site.book.find(gen.NAMESPACE, rack)
@@ -163,8 +164,8 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         """A round of the operator."""
-        for rack, hosts in self.site.crews_of(self.region):
-            self.site.note_judgements(rack, hosts)
+        for crew in self.site.inventory.crews_of(self.region):
+            note_judgements(self.site, crew)
 
     @invariant()
     def every_answer_is_right(self) -> None:
@@ -188,7 +189,7 @@ class Histories(RuleBasedStateMachine):
 
     def publish(self, answers: dict[Any, Answer]) -> None:
         """Serials only grow, whatever was lost, and one serial means one content."""
-        rrsets = build_rrsets(answers, [s.cidr for s in self.site.subnets_of(self.region)])
+        rrsets = build_rrsets(answers, [s.cidr for s in self.site.inventory.subnets_of(self.region)])
         version = choose_version(self.region, rrsets, self.kept, [self.served])
         assert version.serial >= self.served
         if self.kept is not None and version.serial == self.kept.serial:

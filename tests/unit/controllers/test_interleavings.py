@@ -16,7 +16,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.context import RegionKeys
+from rackrelay.controllers.memory import RegionKeys
 from rackrelay.controllers.zone import reconcile_zone
 from rackrelay.errors import Conflict, NotLeading
 from rackrelay.manifests.configmaps import build_zone_config
@@ -107,7 +107,7 @@ class World:
         for (kind, _, _), stored in self.api.objects.items():
             if kind == CONFIG_MAP.name:
                 site.cache.upsert(CONFIG_MAP, stored)
-        site.book.track(site.servers_of(region_of(site)))
+        site.book.track(site.inventory.servers_of(region_of(site)))
         for number, server in self.servers.items():
             sighting = site.book.find(gen.NAMESPACE, f"rack{number}")
             assert sighting is not None

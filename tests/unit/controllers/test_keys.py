@@ -8,8 +8,8 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers import keys
-from rackrelay.controllers.context import RegionKeys
 from rackrelay.controllers.keys import KeyPlan, ensure_keys, next_plan
+from rackrelay.controllers.memory import RegionKeys
 from rackrelay.errors import Conflict
 from rackrelay.model.region import RegionController
 from tests import gen
@@ -31,7 +31,7 @@ def add_rack(site: Site, **status: Any) -> None:
     metadata = {"namespace": gen.NAMESPACE, "name": "demo-rack-a", "uid": "a", "labels": labels}
     site.put(POD, {"metadata": metadata, "spec": {"nodeName": "rack1"}, "status": {"podIP": "192.0.2.1"}})
     (region,) = site.cache.regions(gen.NAMESPACE)
-    for sighting in site.book.track(site.servers_of(region)):
+    for sighting in site.book.track(site.inventory.servers_of(region)):
         sighting.status = gen.status(**status)
 
 

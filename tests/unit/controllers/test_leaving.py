@@ -4,6 +4,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers.judging import note_judgements
 from rackrelay.controllers.leaving import find_leaving
 from rackrelay.controllers.region import networks_of_racks
 from rackrelay.controllers.zone import find_answers
@@ -69,7 +70,7 @@ def region(site: Site) -> RegionController:
 
 def answer(site: Site, *numbers: int) -> Answer:
     """What the subnet's name answers once these racks have been heard."""
-    site.book.track(site.servers_of(region(site)))
+    site.book.track(site.inventory.servers_of(region(site)))
     for number in numbers:
         sighting = site.book.find(gen.NAMESPACE, f"rack{number}")
         assert sighting is not None
@@ -99,7 +100,7 @@ def test_racks_of_a_deleted_controller_serve_until_their_pods_are_gone(laid_out:
     found = answer(laid_out, 1, 2)
     assert addresses(found) == ["10.10.0.2"]
     assert tiers(found) == {"rack1": Tier.LEAVING, "rack2": Tier.HEALTHY}
-    assert {server.name for server in laid_out.servers_of(region(laid_out))} == {"rack1", "rack2"}
+    assert {server.name for server in laid_out.inventory.servers_of(region(laid_out))} == {"rack1", "rack2"}
     assert gate(laid_out) == allowed
     laid_out.cache.remove(POD, (gen.NAMESPACE, "one-1"))
     assert tiers(answer(laid_out, 2)) == {"rack2": Tier.HEALTHY}
@@ -133,7 +134,7 @@ def test_node_that_another_controller_takes_over_counts_once(laid_out: Site) -> 
 def test_judgement_of_a_leaving_rack_is_noted(laid_out: Site) -> None:
     answer(laid_out, 1, 2)
     laid_out.cache.remove(RACK, (gen.NAMESPACE, "one"))
-    changed = [laid_out.note_judgements(rack, hosts) for rack, hosts in laid_out.crews_of(region(laid_out))]
+    changed = [note_judgements(laid_out, crew) for crew in laid_out.inventory.crews_of(region(laid_out))]
     sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
     assert changed == [True, True]
     assert sighting is not None

@@ -7,8 +7,8 @@ import pytest
 from lab.paths import REPOSITORY
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.context import ExternalSight, ZoneState
 from rackrelay.controllers.external import external_keys
+from rackrelay.controllers.memory import ExternalSight, ZoneState
 from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.zone import find_answers
@@ -33,7 +33,7 @@ def laid_out(site: Site) -> Site:
         site.put(SUBNET, gen.body("Subnet", f"prov-{third}", {"cidr": f"10.{third}.0.0/24"}))
     for number in (1, 2, 3):
         add_rack(site, number)
-    site.book.track(site.servers_of(region(site)))
+    site.book.track(site.inventory.servers_of(region(site)))
     see(site, 1, "10.10.0.1/24")
     see(site, 2, "10.10.0.2/24", serial=6)
     see(site, 3, "10.10.0.3/24", "10.30.0.3/24", misses=3)
@@ -89,7 +89,7 @@ def test_state_of_a_region(laid_out: Site) -> None:
 
 
 def test_server_with_other_content_by_the_right_serial_is_out_of_date(laid_out: Site) -> None:
-    (server, *_) = laid_out.servers_of(region(laid_out))
+    (server, *_) = laid_out.inventory.servers_of(region(laid_out))
     state = laid_out.zones[DEMO]
     laid_out.zones[DEMO] = ZoneState(state.zone, state.answers, {server: Outcome.DRIFTED})
     assert values(laid_out, "rackrelay_zone_servers")['state="outdated"'] == 2

@@ -10,7 +10,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
-from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.observe import BATCH, ask, count_misses, enqueue_changes, note_lag, probe_forever
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
@@ -59,7 +59,7 @@ def region(site: Site) -> RegionController:
 
 
 def rack1(site: Site) -> NameServer:
-    (server,) = site.servers_of(region(site))
+    (server,) = site.inventory.servers_of(region(site))
     return server
 
 

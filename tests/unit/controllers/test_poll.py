@@ -6,7 +6,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
-from rackrelay.controllers.context import RegionKeys
+from rackrelay.controllers.memory import RegionKeys
 from rackrelay.controllers.poll import POLLS_PER_S, SMALL_SITE, UNHEARD_INTERVAL_S, choose_next, interval_s
 from rackrelay.controllers.sighting import Sighting
 from tests import gen
@@ -40,7 +40,7 @@ def large(site: Site) -> Site:
         site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": address}})
     (region,) = site.cache.regions(gen.NAMESPACE)
     site.keys[region.meta.key] = RegionKeys(gen.KEY, b"agent key")
-    site.book.track(site.servers_of(region))
+    site.book.track(site.inventory.servers_of(region))
     return site
 
 

@@ -6,26 +6,14 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, NODE, POD, RACK, REGION, SERVICE, SUBNET
-from rackrelay.controllers.context import RegionKeys, ZoneState
-from rackrelay.controllers.rack import _counts, reconcile_rack
+from rackrelay.controllers.memory import RegionKeys, ZoneState
+from rackrelay.controllers.rack import reconcile_rack
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.services import build_region_services
-from rackrelay.zone.evidence import Tier
 from rackrelay.zone.records import answer_subnets
 from tests import gen
 from tests.unit.controllers.site import Site
-
-
-def test_counts_have_every_tier() -> None:
-    tiers = [Tier.HEALTHY, Tier.HEALTHY, Tier.UNREACHABLE]
-    assert _counts([gen.view(f"rack{i}", tier=t) for i, t in enumerate(tiers)]) == {
-        "desired": 3,
-        "healthy": 2,
-        "degraded": 0,
-        "drained": 0,
-        "unreachable": 1,
-    }
 
 
 def add_rack_controller(site: Site, **spec: Any) -> None:
@@ -57,7 +45,7 @@ def add_node(site: Site, name: str, pod: bool = True, **status: Any) -> None:
 
 def hear(site: Site, name: str, *addresses: str, **status: Any) -> None:
     (region,) = site.cache.regions(gen.NAMESPACE)
-    site.book.track(site.servers_of(region))
+    site.book.track(site.inventory.servers_of(region))
     sighting = site.book.find(gen.NAMESPACE, name)
     assert sighting is not None
     site.book.answered(sighting.server, 1, site.now())
@@ -66,7 +54,7 @@ def hear(site: Site, name: str, *addresses: str, **status: Any) -> None:
 
 def decide(site: Site) -> None:
     (region,) = site.cache.regions(gen.NAMESPACE)
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), answer_subnets(site.subnets_of(region), []), {})
+    site.zones[region.meta.key] = ZoneState(gen.zone(1), answer_subnets(site.inventory.subnets_of(region), []), {})
 
 
 async def reconcile(site: Site) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION
-from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.region import PARALLEL_TOUCHES, config_condition, reconcile_region, refresh_volumes
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config

@@ -7,7 +7,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import DAEMON_SET, NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.rollout import Candidate, Progress, choose_next, replace_outdated
 from rackrelay.controllers.zone import find_answers
 from rackrelay.model.observed import PeerSight
@@ -105,7 +105,7 @@ def add_rack(site: Site, number: int, controller: str, template: str = OLD, **re
 def hear(site: Site, *numbers: int, **status: Any) -> None:
     """These racks are well and have an address in the subnet; the zone is decided anew."""
     (region,) = site.cache.regions(gen.NAMESPACE)
-    site.book.track(site.servers_of(region))
+    site.book.track(site.inventory.servers_of(region))
     for number in numbers:
         sighting = site.book.find(gen.NAMESPACE, f"r{number}")
         assert sighting is not None

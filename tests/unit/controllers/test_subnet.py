@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rackrelay.cluster.client import REGION, SUBNET
-from rackrelay.controllers.context import ZoneState
+from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.subnet import client_settings, reconcile_subnet, status_fields
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.evidence import Judgement, Tier
@@ -115,7 +115,7 @@ def add(site: Site, name: str, cidr: str = "10.10.0.0/24", **spec: Any) -> None:
 def decide(site: Site, *racks: RackView) -> None:
     """The zone has been decided from these racks."""
     (region,) = site.cache.regions(gen.NAMESPACE)
-    subnets = site.subnets_of(region)
+    subnets = site.inventory.subnets_of(region)
     site.zones[region.meta.key] = ZoneState(gen.zone(1), answer_subnets(subnets, racks), {})
 
 

@@ -13,7 +13,8 @@ from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers import keep, repairs
 from rackrelay.controllers import zone as zone_module
-from rackrelay.controllers.context import PARALLEL_REPAIRS, RegionKeys
+from rackrelay.controllers.context import PARALLEL_REPAIRS
+from rackrelay.controllers.memory import RegionKeys
 from rackrelay.controllers.verify import Rota, verify_next
 from rackrelay.controllers.zone import choose_version, is_settled, reconcile_zone
 from rackrelay.errors import ClusterError, Conflict, NotLeading, NotReady
@@ -99,7 +100,7 @@ class Lab(ExitStack):
     def see(self, number: int, serial: int, **status: Any) -> None:
         """The rack's DNS and agent have answered."""
         region = self.site.cache.regions(gen.NAMESPACE)[0]
-        self.site.book.track(self.site.servers_of(region))
+        self.site.book.track(self.site.inventory.servers_of(region))
         sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
         assert sighting is not None
         self.site.book.answered(sighting.server, serial, self.site.now())
@@ -316,7 +317,7 @@ async def test_settled_when_every_server_was_asked(lab: Lab, seen: dict[str, Any
     assert sighting is not None
     for name, value in seen.items():
         setattr(sighting, name, value)
-    assert is_settled(lab.site, lab.region, lab.site.servers_of(lab.region)) is expected
+    assert is_settled(lab.site, lab.region, lab.site.inventory.servers_of(lab.region)) is expected
 
 
 async def test_serial_goes_on_when_the_config_map_was_deleted_and_no_server_is_in_reach(lab: Lab) -> None:
@@ -338,7 +339,7 @@ async def test_restarted_operator_remembers_the_serial_by_the_regions_status(lab
     body = gen.body("RegionController", "demo", {"replicas": 2}, resourceVersion="9")
     lab.site.put(REGION, {**body, "status": {"zone": {"serial": 41}}})
     lab.add_rack(2)
-    lab.site.book.track(lab.site.servers_of(lab.region))
+    lab.site.book.track(lab.site.inventory.servers_of(lab.region))
     lab.lose(2)
     await lab.reconcile()
     assert lab.kept is not None

@@ -1,0 +1,59 @@
+"""How good each rack is now: what was seen of it, weighed by the zone rule and tempered by its past."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rackrelay.controllers.context import Context
+from rackrelay.controllers.inventory import Crew, Host
+from rackrelay.controllers.sighting import Sighting
+from rackrelay.model.detection import FailureDetection
+from rackrelay.model.rack import RackController
+from rackrelay.zone.evidence import Evidence, Judgement, Tier, judge
+from rackrelay.zone.records import RackView
+from rackrelay.zone.steadiness import observe, temper
+
+
+def views_of(context: Context, crews: Iterable[Crew]) -> list[RackView]:
+    """The racks of these crews, one a node, with its tier now and the addresses that count."""
+    now = context.now()
+    return [_view(context, rack, host, now) for rack, hosts in crews for host in hosts]
+
+
+def count_tiers(views: Iterable[RackView]) -> dict[str, int]:
+    """Word of each tier, in small letters -> how many racks are in it."""
+    words = Counter(view.judgement.tier.word for view in views)
+    return {tier.word.lower(): words[tier.word] for tier in Tier}
+
+
+def note_judgements(context: Context, crew: Crew) -> bool:
+    """Add the judgement of this moment to each rack's past; whether what to act on is another for any of them."""
+    rack, hosts = crew
+    now, changed = context.now(), False
+    for host in hosts:
+        sighting = context.book.find(rack.meta.namespace, host[0].name)
+        if sighting is None:
+            continue
+        judged = _judge(context, rack, host, sighting, now)
+        sighting.steadiness = observe(sighting.steadiness, judged, now)
+        before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
+        changed = changed or sighting.judgement != before
+    return changed
+
+
+def _view(context: Context, rack: RackController, host: Host, now: float) -> RackView:
+    name, key = host[0].name, (rack.meta.namespace, host[0].name)
+    sighting = context.book.find(*key)
+    judgement = _judge(context, rack, host, sighting, now)
+    if sighting is not None:
+        judgement = temper(sighting.steadiness, judgement, now)
+    return RackView(name, context.book.addresses(rack, name), judgement, context.book.known.claims(key))
+
+
+def _judge(context: Context, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:
+    """The tier of one rack as it looks at this moment, whatever its past."""
+    node, pod = host
+    asked = node.drained or node.name in rack.drained_nodes
+    leaving = pod is not None and pod.deleting
+    voice = context.book.voice(rack.meta.namespace, node.name, now)
+    evidence = sighting.evidence(asked, leaving, voice, node.ready) if sighting and pod else Evidence(misses=0)
+    return judge(evidence, now, sighting.detection if sighting else FailureDetection())
