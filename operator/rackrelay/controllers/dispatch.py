@@ -21,10 +21,7 @@ async def reconcile(context: Context, key: Key) -> None:
     name = (key.namespace, key.name)
     resource = context.cache.resource(_KINDS[key.what], name)
     if resource is None or resource.spec.meta.deleting:
-        if key.what == "region":
-            context.keys.pop(name, None)
-            context.zones.pop(name, None)
-        context.external.pop(key, None)
+        _forget(context, key)
         return
     match resource.spec:
         case RegionController() as region if key.what == "zone":
@@ -37,3 +34,13 @@ async def reconcile(context: Context, key: Key) -> None:
             await reconcile_rack(context, rack)
         case Subnet() as subnet:
             await reconcile_subnet(context, subnet)
+
+
+def _forget(context: Context, key: Key) -> None:
+    """Drop what was remembered of what is gone: one of the same name that is made later begins anew."""
+    name = (key.namespace, key.name)
+    context.external.pop(key, None)
+    context.config_hashes.pop((_KINDS[key.what], *name), None)
+    if _KINDS[key.what] is REGION:
+        for memory in (context.keys, context.zones, context.kept_zones, context.links):
+            memory.pop(name, None)

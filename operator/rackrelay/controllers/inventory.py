@@ -26,7 +26,10 @@ Crew = tuple[RackController, list[Host]]
 
 @dataclass
 class Inventory:
-    """What there is in the namespaces of regions. `former_racks`: each RackController as it was last, by its key."""
+    """What there is in the namespaces of regions.
+
+    `former_racks`: each RackController as it was last, by its key, for as long as it is there or has pods.
+    """
 
     cache: Cache
     namespaces: tuple[str, ...]
@@ -88,7 +91,6 @@ class Inventory:
         def compute() -> tuple[RackController, ...]:
             regions = self.cache.regions(region.meta.namespace)
             racks = self.cache.racks(region.meta.namespace)
-            self.former_racks |= {r.meta.key: r for r in racks}
             return tuple(r for r in racks if not r.meta.deleting and belongs_to(r.region, region, regions))
 
         return self.cache.derive(("racks", region.meta.key), (RACK, REGION), compute)
@@ -122,6 +124,7 @@ class Inventory:
         """The racks of a region, each node once, by the RackController that their pods are or were of."""
 
         def compute() -> list[Crew]:
+            self._note_racks(region.meta.namespace)
             leaving = self.leaving_hosts(region)
             # A rack that is to follow one that leaves has no pod yet.
             busy = {node.name for node, _ in leaving}
@@ -132,6 +135,12 @@ class Inventory:
             return crews + [(self._former_rack(pod), [(node, pod)]) for node, pod in leaving]
 
         return self.cache.derive(("crews", region.meta.key), (NODE, POD, RACK, REGION), compute)
+
+    def _note_racks(self, namespace: str) -> None:
+        pods = self.cache.pods(namespace)
+        had = {(namespace, pod.owner) for pod in pods if pod.component == names.COMPONENT_RACK}
+        kept = {key: rack for key, rack in self.former_racks.items() if key in had or key[0] != namespace}
+        self.former_racks = kept | {rack.meta.key: rack for rack in self.cache.racks(namespace)}
 
     def _former_rack(self, pod: Pod) -> RackController:
         unknown = RackController(Meta(pod.namespace, pod.owner))

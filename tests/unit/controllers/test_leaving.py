@@ -114,6 +114,18 @@ def test_last_racks_of_a_deleted_controller_stay_in_the_name_by_the_addresses_th
     assert addresses(answer(laid_out, 1, 2)) == ["10.10.0.1", "10.10.0.2"]
 
 
+def test_deleted_controller_is_forgotten_with_its_last_pod(laid_out: Site) -> None:
+    def known() -> set[str]:
+        laid_out.inventory.crews_of(region(laid_out))
+        return {name for _, name in laid_out.inventory.former_racks}
+
+    assert known() == {"one", "two"}
+    laid_out.cache.remove(RACK, (gen.NAMESPACE, "one"))
+    assert known() == {"one", "two"}
+    laid_out.cache.remove(POD, (gen.NAMESPACE, "one-1"))
+    assert known() == {"two"}
+
+
 def test_rack_on_a_node_without_the_label_leaves(laid_out: Site) -> None:
     answer(laid_out, 1, 2)
     laid_out.put(NODE, {"metadata": {"name": "rack1"}})

@@ -90,6 +90,14 @@ async def test_region_that_is_going_is_forgotten(laid_out: Site) -> None:
     body = gen.body("RegionController", deletionTimestamp="2026-01-01T00:00:00Z", generation=2)
     laid_out.cache.upsert(REGION, body)
     laid_out.zones[key] = object()  # type: ignore[assignment]
+    laid_out.links[key] = {}
+    laid_out.kept_zones[key] = ({}, gen.zone(1))
+    for kind in (REGION, RACK):
+        laid_out.config_hashes[(kind, *key)] = "c0ffee"
     await reconcile(laid_out, Key("region", *key))
-    assert key not in laid_out.zones
+    assert (laid_out.zones, laid_out.links, laid_out.kept_zones) == ({}, {}, {})
+    assert list(laid_out.config_hashes) == [(RACK, *key)], "the racks stay"
+    leave(laid_out, RACK, "demo")
+    await reconcile(laid_out, Key("rack", *key))
+    assert laid_out.config_hashes == {}
     assert laid_out.client.writes == []
