@@ -174,9 +174,7 @@ class EvidenceBook:
     def serial(self, server: NameServer) -> int | None:
         """The serial that a reachable server answered last; None for one that cannot be reached."""
         sighting = self.find(server.namespace, server.name)
-        if sighting is None or sighting.answered_at is None or sighting.is_silent:
-            return None
-        return sighting.serial
+        return sighting.serial if sighting is not None and sighting.answers else None
 
     def answered(self, server: NameServer, serial: int, now: float) -> None:
         """A probe of a server was answered."""

@@ -56,6 +56,11 @@ class Sighting:
         """Whether its DNS has not answered so often in a row that it counts."""
         return self.misses >= self.detection.misses
 
+    @property
+    def answers(self) -> bool:
+        """Whether its DNS has answered, lately enough."""
+        return self.answered_at is not None and not self.is_silent
+
     def is_asked(self, heard: bool | None) -> bool:
         """Whether its DNS and its agent have each answered, or have been silent as often as is allowed.
 

@@ -12,6 +12,7 @@ from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.observe import BATCH, ask, count_misses, enqueue_changes, note_lag, probe_forever
+from rackrelay.controllers.sighting import Voice
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.probe.dns import Prober, Question
@@ -190,6 +191,29 @@ async def test_changed_judgement_has_the_zone_decided_anew(laid_out: Site) -> No
     assert sighting.judgement is not None
     assert sighting.judgement.reason == "NoAnswer"
     assert laid_out.waiting() == {"zone demo", "rack demo"}
+
+
+async def test_what_regions_hear_is_looked_up_for_a_silent_rack_alone(
+    laid_out: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a thousand racks, four times a second, it would be most of the work."""
+    looked_up: list[str] = []
+    voice = laid_out.book.voice
+
+    def look_up(namespace: str, rack: str, now: float) -> Voice:
+        looked_up.append(rack)
+        return voice(namespace, rack, now)
+
+    monkeypatch.setattr(laid_out.book, "voice", look_up)
+    await ask_before(laid_out)
+    answer(laid_out)
+    enqueue_changes(laid_out, repair=False)
+    assert looked_up == []
+    for _ in range(3):
+        await ask_before(laid_out)
+        count_misses(laid_out, Asked(), TURN)
+    enqueue_changes(laid_out, repair=False)
+    assert looked_up == ["rack1"]
 
 
 async def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
