@@ -6,7 +6,7 @@ servers accept, and which of them signs. It is also the memory of a rotation, so
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from rackrelay.cluster.client import RACK, REGION, SECRET, Kind
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.memory import RegionKeys
 from rackrelay.controllers.queue import Key
-from rackrelay.errors import ClusterError, NotReady
+from rackrelay.errors import ClusterError, Conflict, NotReady
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.model.observed import Pod
 from rackrelay.model.region import RegionController
@@ -91,48 +91,78 @@ def accepted_keys(context: Context, region: RegionController) -> tuple[int, ...]
     return keys.accepted
 
 
+def volume_mark(context: Context, region: RegionController, config_hash: str) -> str:
+    """What differs whenever the volumes of pods do: their configuration, or the key that signs, which is not in it.
+
+    Raises:
+        NotReady: the keys are not made yet.
+    """
+    accepted_keys(context, region)
+    return f"{config_hash}-{context.keys[region.meta.key].signing}"
+
+
 def everyone_applied(context: Context, region: RegionController) -> bool:
-    """Whether every server in reach runs the configuration that was rendered last."""
-    region_pods = context.inventory.pods_of(names.COMPONENT_REGION, *region.meta.key)
+    """Whether every server in reach, of the operator or of a region, runs the configuration that was rendered last."""
+    inventory = context.inventory
+    region_pods = inventory.pods_of(names.COMPONENT_REGION, *region.meta.key)
     if not _applied(context, REGION, region.meta.key, region_pods):
         return False
-    racks = context.inventory.racks_of(region)
-    return all(
-        _applied(context, RACK, rack.meta.key, list(context.inventory.rack_pods(rack).values())) for rack in racks
-    )
+    racks = inventory.racks_of(region)
+    return all(_applied(context, RACK, rack.meta.key, inventory.rack_pods(rack).values()) for rack in racks)
 
 
-def _applied(context: Context, kind: Kind, owner: tuple[str, str], pods: list[Pod]) -> bool:
+def _applied(context: Context, kind: Kind, owner: tuple[str, str], pods: Iterable[Pod]) -> bool:
     wanted = context.config_hashes.get((kind, *owner))
-    for pod in (pod for pod in pods if pod.address):
-        sighting = context.book.find_pod(pod)
-        if sighting is not None and sighting.is_silent:
-            continue
-        status = sighting.status if sighting is not None else None
-        if status is None or status.config_hash != wanted or not status.config_applied:
-            return False
-    return wanted is not None
+    return wanted is not None and all(_runs(context, pod, wanted) for pod in pods if pod.address)
+
+
+def _runs(context: Context, pod: Pod, wanted: str) -> bool:
+    """Whether a server runs the configuration, or nobody reaches it: it reads the newest one when it is back."""
+    sighting = context.book.find_pod(pod)
+    if sighting is None:
+        return False
+    if sighting.is_silent:
+        heard = context.book.heard(pod.namespace, sighting.server.name, context.now())
+        if not heard:
+            # Regions need a while until they can tell.
+            return sighting.is_asked(heard)
+    status = sighting.status
+    return status is not None and status.config_hash == wanted and status.config_applied
 
 
 async def _adopt(context: Context, region: RegionController, plan: KeyPlan, before: tuple[int, ...]) -> None:
     """Write the plan and have everything rendered by it. Keys accepted `before` stay mounted: a configuration that
-    names them still runs somewhere."""
+    names them still runs somewhere. Until the plan is written the one before holds."""
     namespace, name = region.meta.key
     keys = {rotation: await _tsig_key(context, region, rotation) for rotation in {*plan.accepted, *before}}
-    known = context.keys.pop(region.meta.key, None)
+    known = context.keys.get(region.meta.key)
     manifest = build_keys_secret(namespace, name, keys, (plan.accepted, plan.signing))
     if known is not None:
-        # Of two operators that both believe they lead, one is told that the other was first.
         manifest["metadata"]["resourceVersion"] = known.version
-    await context.client.apply(SECRET, manifest)
-    if not await learn_keys(context, region):
-        raise ClusterError(f"a Secret of region {namespace}/{name} vanished while it was made")
-    if plan.accepted != before:
-        context.config_hashes.pop((REGION, *region.meta.key), None)
-        for rack in context.inventory.racks_of(region):
-            context.config_hashes.pop((RACK, *rack.meta.key), None)
-            context.queue.add(Key("rack", *rack.meta.key))
+    try:
+        await context.client.apply(SECRET, manifest)
+        await _read_back(context, region)
+    except Conflict:
+        # Of two operators that both believe they lead, one is told that the other was first, and goes on from there.
+        await _read_back(context, region)
+        raise
+    finally:
+        # Whatever became of it: a step that was taken unseen must not count as applied.
+        _render_racks_anew(context, region)
     context.queue.add(Key("region", *region.meta.key))
+
+
+async def _read_back(context: Context, region: RegionController) -> None:
+    if not await learn_keys(context, region):
+        context.keys.pop(region.meta.key, None)
+        raise ClusterError(f"a Secret of region {region.meta.namespace}/{region.meta.name} vanished")
+
+
+def _render_racks_anew(context: Context, region: RegionController) -> None:
+    context.config_hashes.pop((REGION, *region.meta.key), None)
+    for rack in context.inventory.racks_of(region):
+        context.config_hashes.pop((RACK, *rack.meta.key), None)
+        context.queue.add(Key("rack", *rack.meta.key))
 
 
 async def _tsig_key(context: Context, region: RegionController, rotation: int) -> str:

@@ -8,7 +8,7 @@ from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.judging import count_tiers, views_of
-from rackrelay.controllers.keys import accepted_keys
+from rackrelay.controllers.keys import accepted_keys, volume_mark
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.region import config_condition, refresh_volumes
 from rackrelay.controllers.rollout import Progress, replace_outdated
@@ -48,7 +48,7 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     desired = desire_rack(rack, inputs, context.image)
     await apply_objects(context.client, context.cache, desired.objects)
     pods = list(context.inventory.rack_pods(rack).values())
-    await refresh_volumes(context, pods, desired.config_hash)
+    await refresh_volumes(context, pods, volume_mark(context, region, desired.config_hash))
     context.config_hashes[(RACK, *rack.meta.key)] = desired.config_hash
     config = config_condition(context, pods, desired.config_hash)
     readiness = await _readiness(context, rack)

@@ -10,7 +10,7 @@ from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.external import external_condition, external_keys, is_looked_at, secret_trouble
-from rackrelay.controllers.keys import accepted_keys, ensure_keys
+from rackrelay.controllers.keys import accepted_keys, ensure_keys, volume_mark
 from rackrelay.controllers.memory import ZoneState
 from rackrelay.controllers.queue import Key
 from rackrelay.desired import desire_region, find_endpoints, rack_networks
@@ -42,7 +42,7 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
     await apply_objects(context.client, context.cache, desired.objects)
     await delete_surplus(context.client, context.cache, region.meta.uid, desired.objects)
     pods = context.inventory.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
-    await refresh_volumes(context, pods, desired.config_hash)
+    await refresh_volumes(context, pods, volume_mark(context, region, desired.config_hash))
     context.config_hashes[(REGION, *region.meta.key)] = desired.config_hash
     for key in external_keys(region):
         if key not in context.external:
@@ -61,16 +61,16 @@ def networks_of_racks(context: Context, region: RegionController) -> tuple[Netwo
     return rack_networks(context.inventory.racks_of(region), context.cache.nodes(), leaving)
 
 
-async def refresh_volumes(context: Context, pods: list[Pod], config_hash: str) -> None:
-    """Touch each pod once per configuration: the kubelet then refreshes its volumes at once instead of in a minute."""
-    annotations = {names.ANNOTATION_CONFIG: config_hash}
+async def refresh_volumes(context: Context, pods: list[Pod], mark: str) -> None:
+    """Touch each pod that does not have the mark: the kubelet then refreshes its volumes at once, not in a minute."""
+    annotations = {names.ANNOTATION_CONFIG: mark}
     limit = asyncio.Semaphore(PARALLEL_TOUCHES)
 
     async def touch(pod: Pod) -> None:
         async with limit:
             await context.client.annotate(POD, pod.namespace, pod.name, annotations)
 
-    outdated = [pod for pod in pods if pod.config != config_hash and not pod.deleting]
+    outdated = [pod for pod in pods if pod.config != mark and not pod.deleting]
     await asyncio.gather(*map(touch, outdated))
 
 

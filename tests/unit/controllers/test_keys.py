@@ -8,9 +8,11 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers import keys
-from rackrelay.controllers.keys import KeyPlan, ensure_keys, next_plan
+from rackrelay.controllers.keys import KeyPlan, ensure_keys, next_plan, volume_mark
 from rackrelay.controllers.memory import RegionKeys
-from rackrelay.errors import Conflict
+from rackrelay.controllers.sighting import LISTENING_S
+from rackrelay.errors import ClusterError, Conflict
+from rackrelay.model.observed import Heard, RackBeat
 from rackrelay.model.region import RegionController
 from tests import gen
 from tests.unit.controllers.site import Site
@@ -129,10 +131,25 @@ async def test_rotation_waits_for_every_server_in_reach(site: Site) -> None:
     assert plan_of(site) == KeyPlan((1, 2), 2)
     assert site.keys[region.meta.key].tsig.name == "2.demo.machines.rackrelay"
     await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 2), "pods are not told yet which key signs"
+    rendered(site)
+    await ensure_keys(site, region)
     assert plan_of(site) == KeyPlan((2,), 2)
 
 
-async def test_rotation_does_not_wait_for_a_server_out_of_reach(site: Site) -> None:
+def hear(site: Site, heard: bool, **status: Any) -> None:
+    """A region's replica, which has run for long, hears the rack or does not."""
+    replica = gen.server("demo-0")
+    region = site.cache.regions(gen.NAMESPACE)[0]
+    servers = [*site.inventory.servers_of(region), replica]
+    site.book.track(servers, dict.fromkeys(servers, region))
+    beat = RackBeat(heard, 1, gen.status(**status))
+    for moment in (site.now() - 60.0, site.now()):
+        site.book.hear(replica, Heard(1, "epoch", True, {"rack1": beat}), moment)
+
+
+async def begin_without_reaching_the_rack(site: Site, silent_s: float) -> RegionController:
+    """A rotation in its first step, rendered, which the rack had not applied when it fell silent."""
     await ensure_keys(site, add_region(site))
     add_rack(site, config_hash="old")
     region = add_region(site, rotation=2)
@@ -140,7 +157,93 @@ async def test_rotation_does_not_wait_for_a_server_out_of_reach(site: Site) -> N
     rendered(site)
     sighting = site.book.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
-    sighting.misses = sighting.detection.misses
+    sighting.misses = sighting.detection.misses + int(silent_s / sighting.detection.interval_s)
+    return region
+
+
+async def test_rotation_does_not_wait_for_a_server_that_nobody_reaches(site: Site) -> None:
+    region = await begin_without_reaching_the_rack(site, silent_s=LISTENING_S)
+    await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 2)
+
+
+async def test_rotation_waits_until_regions_can_tell_whether_they_hear_a_silent_rack(site: Site) -> None:
+    region = await begin_without_reaching_the_rack(site, silent_s=0.0)
+    await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 1)
+    hear(site, False)
+    await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 2)
+
+
+async def test_rotation_waits_for_a_rack_that_only_a_region_hears(site: Site) -> None:
+    region = await begin_without_reaching_the_rack(site, silent_s=60.0)
+    hear(site, True, config_hash="old")
+    await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 1)
+    hear(site, True, config_hash="c0ffee")
+    await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 2)
+
+
+async def test_every_step_has_volumes_refreshed(site: Site) -> None:
+    """Which key signs shows in no configuration, and a kubelet looks at a Secret by itself once a minute at best."""
+    await ensure_keys(site, add_region(site))
+    add_rack(site)
+    region = add_region(site, rotation=2)
+    before = volume_mark(site, region, "c0ffee")
+    for _ in range(2):
+        site.waiting()
+        await ensure_keys(site, region)
+        assert site.waiting() >= {"region demo", "rack demo"}
+        rendered(site)
+    assert plan_of(site) == KeyPlan((1, 2), 2)
+    assert volume_mark(site, region, "c0ffee") != before
+
+
+async def test_keys_serve_on_while_a_step_cannot_be_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agents are asked with them, and racks whose agents are silent count as degraded."""
+    await ensure_keys(site, add_region(site))
+    region, key = add_region(site, rotation=2), (gen.NAMESPACE, "demo")
+    known = site.keys[key]
+
+    async def fail(*_: Any) -> Any:
+        raise ClusterError("the API server does not answer")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(site.client, "apply", fail)
+        with pytest.raises(ClusterError):
+            await ensure_keys(site, region)
+    assert site.keys[key] == known
+    await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 1)
+
+
+async def test_step_whose_answer_was_lost_does_not_count_as_applied(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure_keys(site, add_region(site))
+    add_rack(site)
+    region, apply = add_region(site, rotation=2), site.client.apply
+    rendered(site)
+
+    async def lose_the_answer(*arguments: Any) -> Any:
+        await apply(*arguments)
+        raise ClusterError("the connection was lost")
+
+    site.waiting()
+    with monkeypatch.context() as outage:
+        outage.setattr(site.client, "apply", lose_the_answer)
+        with pytest.raises(ClusterError):
+            await ensure_keys(site, region)
+    # The queue tries the region again by itself, and not before a while.
+    assert site.waiting() == {"rack demo"}
+    with pytest.raises(Conflict):
+        await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 1), "what was written has been read"
+    await ensure_keys(site, region)
+    assert plan_of(site) == KeyPlan((1, 2), 1), "and nothing is rendered by it yet"
+    rendered(site)
     await ensure_keys(site, region)
     assert plan_of(site) == KeyPlan((1, 2), 2)
 

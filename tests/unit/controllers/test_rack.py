@@ -259,3 +259,19 @@ async def test_pod_is_touched_when_the_configuration_changed(site: Site) -> None
     add_node(site, "rack1")
     await reconcile(site)
     assert "annotate Pod demo-rack-rack1" in site.client.writes
+
+
+async def test_pod_is_touched_when_another_key_signs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_region(site)
+    add_rack_controller(site)
+    add_node(site, "rack1")
+    marks: list[str] = []
+
+    async def annotate(*arguments: Any) -> None:
+        marks.append(arguments[-1][names.ANNOTATION_CONFIG])
+
+    monkeypatch.setattr(site.client, "annotate", annotate)
+    for signing in (1, 1, 2):
+        site.keys[(gen.NAMESPACE, "demo")] = RegionKeys(gen.KEY, b"agent key", (1, 2), signing)
+        await reconcile(site)
+    assert marks[0] == marks[1] != marks[2]
