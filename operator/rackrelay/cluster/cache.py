@@ -1,8 +1,10 @@
 """What the operator knows of the cluster: one small record per object, kept true by events and by LISTs.
 
 kopf can lose deletions after a relist, so a LIST now and then removes what is no longer there. What an event touched
-while the LIST was under way is newer than the LIST and stays. A LIST that would take away all objects of a kind, or
-most Nodes, may as well be an API server's mistake: it counts once the next one agrees.
+while the LIST was under way is newer than the LIST and stays. An event that is older than what is known, such as one
+that the answer to our own write overtook, is left out; a LIST never is, for etcd may have been restored. A LIST that
+would take away all objects of a kind, or most Nodes, may as well be an API server's mistake: it counts once the next
+one agrees.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from rackrelay.cluster.client import NODE, OWNED, POD, RACK, REGION, SUBNET, Kind
+from rackrelay.cluster.version import Version, read_version
 from rackrelay.model.observed import Node, Pod, parse_node, parse_pod
 from rackrelay.model.rack import RackController, parse_rack
 from rackrelay.model.region import RegionController, parse_region
@@ -30,17 +33,20 @@ class Resource:
 
 
 Record = Resource | Pod | Node | Manifest
+Listed = tuple[Record, Version | None]
 
 
 @dataclass
 class Cache:
     """Records by kind and (namespace, name). Records are immutable; a changed object is a new record.
 
-    `doubts`: what the last LIST of a kind in a namespace did not find, and another one is to confirm.
+    `doubts`: what the last LIST of a kind in a namespace did not find, and another one is to confirm. `_touched`: when
+    an event or a write last told of an object, as far as a LIST that is under way may ask.
     """
 
     doubts: dict[tuple[Kind, str], frozenset[Key]] = field(default_factory=dict)
     _records: dict[Kind, dict[Key, Record]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    _versions: dict[tuple[Kind, Key], Version | None] = field(default_factory=dict)
     _touched: dict[tuple[Kind, Key], int] = field(default_factory=dict)
     _clock: int = 0
     _revisions: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
@@ -48,10 +54,15 @@ class Cache:
 
     def upsert(self, kind: Kind, body: Mapping[str, Any]) -> tuple[Record | None, Record] | None:
         """(before, after) when the object changed in anything that counts, None otherwise."""
-        return self._put(kind, object_key(body), _PARSERS[kind](body))
-
-    def _put(self, kind: Kind, key: Key, record: Record) -> tuple[Record | None, Record] | None:
+        key, version = object_key(body), read_version(body)
+        known = self._versions.get((kind, key))
+        if version is not None and known is not None and version.is_older_than(known):
+            return None
         self._touch(kind, key)
+        return self._put(kind, key, (_PARSERS[kind](body), version))
+
+    def _put(self, kind: Kind, key: Key, listed: Listed) -> tuple[Record | None, Record] | None:
+        record, self._versions[kind, key] = listed
         before = self._records[kind].get(key)
         if before == record:
             return None
@@ -63,7 +74,11 @@ class Cache:
     def remove(self, kind: Kind, key: Key) -> Record | None:
         """The record that was there."""
         self._touch(kind, key)
+        return self._drop(kind, key)
+
+    def _drop(self, kind: Kind, key: Key) -> Record | None:
         self._revisions[kind] += 1
+        self._versions.pop((kind, key), None)
         return self._records[kind].pop(key, None)
 
     def mark(self) -> int:
@@ -71,19 +86,20 @@ class Cache:
         return self._clock
 
     def sweep(
-        self, kind: Kind, namespace: str, found: Mapping[Key, Record], mark: int
+        self, kind: Kind, namespace: str, found: Mapping[Key, Listed], mark: int
     ) -> Iterator[tuple[Record | None, Record | None]]:
         """Bring a namespace to the records that a LIST found; yields (before, after) of each change."""
         known = [key for key in self._records[kind] if key[0] == namespace]
         gone = frozenset(key for key in known if key not in found)
         for key in self._confirm(kind, namespace, gone, len(known)):
             if self._touched.get((kind, key), 0) <= mark:
-                yield (self.remove(kind, key), None)
-        for key, record in found.items():
+                yield (self._drop(kind, key), None)
+        for key, listed in found.items():
             if self._touched.get((kind, key), 0) <= mark:
-                changed = self._put(kind, key, record)
+                changed = self._put(kind, key, listed)
                 if changed:
                     yield changed
+        self._forget_touches(kind, namespace, mark)
 
     def _confirm(self, kind: Kind, namespace: str, gone: frozenset[Key], known: int) -> list[Key]:
         """Those of the missing keys that may go now, in order."""
@@ -160,10 +176,20 @@ class Cache:
         self._clock += 1
         self._touched[(kind, key)] = self._clock
 
+    def _forget_touches(self, kind: Kind, namespace: str, mark: int) -> None:
+        """No LIST of these objects that began before the mark is under way any more."""
+        old = [
+            what
+            for what, clock in self._touched.items()
+            if clock <= mark and what[0] == kind and what[1][0] == namespace
+        ]
+        for what in old:
+            del self._touched[what]
 
-def parse_records(kind: Kind, bodies: Iterable[Mapping[str, Any]]) -> dict[Key, Record]:
-    """The records of objects, which need a tenth of the memory."""
-    return {object_key(body): _PARSERS[kind](body) for body in bodies}
+
+def parse_records(kind: Kind, bodies: Iterable[Mapping[str, Any]]) -> dict[Key, Listed]:
+    """The records of objects with their versions, which need a tenth of the memory."""
+    return {object_key(body): (_PARSERS[kind](body), read_version(body)) for body in bodies}
 
 
 def object_key(body: Mapping[str, Any]) -> Key:

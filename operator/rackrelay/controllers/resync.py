@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 
-from rackrelay.cluster.cache import KINDS, Key, Record, parse_records
+from rackrelay.cluster.cache import KINDS, Key, Listed, parse_records
 from rackrelay.cluster.client import Kind
 from rackrelay.controllers.context import Context
 from rackrelay.controllers.routing import enqueue_namespace, route
@@ -43,7 +43,7 @@ async def resync(context: Context, kind: Kind, namespace: str) -> None:
         ClusterError: the LIST failed; the cache stays as it is.
     """
     mark = context.cache.mark()
-    found: dict[Key, Record] = {}
+    found: dict[Key, Listed] = {}
     async for page in context.client.pages(kind, namespace):
         found.update(parse_records(kind, page))
     for before, after in context.cache.sweep(kind, namespace, found, mark):

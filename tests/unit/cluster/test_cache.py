@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from rackrelay import names
 from rackrelay.cluster.cache import Cache, Resource, parse_records
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
@@ -13,6 +15,15 @@ NS = gen.NAMESPACE
 
 def subnet(name: str, cidr: str = "10.10.0.0/24", **status: object) -> gen.Manifest:
     return {**gen.body("Subnet", name, {"cidr": cidr}), "status": status}
+
+
+def at(version: str, cidr: str = "10.10.0.0/24", uid: str = "a") -> gen.Manifest:
+    """Subnet a in one of its states."""
+    return gen.body("Subnet", "a", {"cidr": cidr}, resourceVersion=version, uid=uid)
+
+
+def cidrs(cache: Cache) -> list[str]:
+    return [str(s.cidr) for s in cache.subnets(NS)]
 
 
 def parsed(name: str) -> Subnet:
@@ -146,6 +157,62 @@ def test_next_list_corrects_what_an_earlier_one_had_to_leave() -> None:
     list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), mark))
     assert len(list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), cache.mark()))) == 1
     assert known(cache) == []
+
+
+def test_late_event_does_not_undo_the_answer_to_our_own_write() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, at("9"))
+    cache.upsert(SUBNET, at("11", "10.20.0.0/24"))
+    assert cache.upsert(SUBNET, at("10", "10.30.0.0/24")) is None
+    assert cidrs(cache) == ["10.20.0.0/24"]
+    assert cache.upsert(SUBNET, at("12", "10.40.0.0/24")) is not None
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        pytest.param(at("3", "10.20.0.0/24", uid="b"), id="made anew"),
+        pytest.param(at("3x", "10.20.0.0/24"), id="not a number"),
+    ],
+)
+def test_states_that_cannot_be_compared_count_as_they_come(newer: gen.Manifest) -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, at("9"))
+    assert cache.upsert(SUBNET, newer) is not None
+    assert cidrs(cache) == ["10.20.0.0/24"]
+
+
+def test_object_that_was_removed_may_come_back_in_any_state() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, at("9"))
+    cache.remove(SUBNET, (NS, "a"))
+    assert cache.upsert(SUBNET, at("3")) is not None
+
+
+def test_list_wins_over_later_versions_for_etcd_may_have_been_restored() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, at("900"))
+    mark = cache.mark()
+    # The watch begins anew and brings the state that was restored.
+    assert cache.upsert(SUBNET, at("7", "10.20.0.0/24")) is None
+    list(cache.sweep(SUBNET, NS, parse_records(SUBNET, [at("7", "10.20.0.0/24")]), mark))
+    assert cidrs(cache) == ["10.20.0.0/24"]
+    assert cache.upsert(SUBNET, at("8", "10.30.0.0/24")) is not None
+    assert cache.upsert(SUBNET, at("7", "10.20.0.0/24")) is None
+
+
+def test_what_came_and_went_leaves_nothing_behind() -> None:
+    cache = Cache()
+    cache.upsert(SUBNET, subnet("stays"))
+    for number in range(100):
+        cache.upsert(SUBNET, subnet(f"passes-{number}"))
+        cache.remove(SUBNET, (NS, f"passes-{number}"))
+    mark = cache.mark()
+    cache.upsert(NODE, {"metadata": {"name": "rack1"}})
+    cache.upsert(SUBNET, subnet("newest"))
+    list(cache.sweep(SUBNET, NS, parse_records(SUBNET, [subnet("stays")]), mark))
+    assert set(cache._touched) == {(NODE, ("", "rack1")), (SUBNET, (NS, "newest"))}
+    assert set(cache._versions) == {(NODE, ("", "rack1")), (SUBNET, (NS, "newest")), (SUBNET, (NS, "stays"))}
 
 
 def test_pod_is_kept_as_the_few_fields_that_count() -> None:

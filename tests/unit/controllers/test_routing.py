@@ -22,7 +22,7 @@ def laid_out(site: Site) -> Site:
 
 
 def arrive(site: Site, kind: Kind, body: gen.Manifest) -> set[str]:
-    changed = site.cache.upsert(kind, body)
+    changed = site.cache.upsert(kind, site.client.put(kind, body))
     assert changed is not None
     route(site, kind, *changed)
     return site.waiting()
