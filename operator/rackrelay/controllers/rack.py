@@ -1,5 +1,6 @@
 """One RackController: its configuration and pods, and the health of its racks in its status."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rackrelay import names
@@ -17,6 +18,7 @@ from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.manifests.pods import template_digest
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
+from rackrelay.model.observed import Node, Pod
 from rackrelay.model.rack import RackController
 from rackrelay.model.reference import resolve_region
 from rackrelay.model.region import RegionController
@@ -51,9 +53,10 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     await refresh_volumes(context, pods, volume_mark(context, region, desired.config_hash))
     context.config_hashes[(RACK, *rack.meta.key)] = desired.config_hash
     config = config_condition(context, pods, desired.config_hash)
-    readiness = await _readiness(context, rack)
+    template = template_digest(desired.objects[-1])
+    readiness = await _readiness(context, rack, template)
     if context.is_decided(region):
-        progress = await replace_outdated(context, region, rack, template_digest(desired.objects[-1]))
+        progress = await replace_outdated(context, region, rack, template)
         if progress.current < progress.pods:
             context.queue.add_later(Key("rack", *rack.meta.key), RECHECK_S)
         if not any(found.alarming for found in readiness):
@@ -73,9 +76,9 @@ def _updating(progress: Progress) -> tuple[Condition, ...]:
     return condition.waiting("Updating", message)
 
 
-async def _readiness(context: Context, rack: RackController) -> tuple[Condition, ...]:
+async def _readiness(context: Context, rack: RackController, template: str) -> tuple[Condition, ...]:
     nodes, pods = context.inventory.nodes_of(rack), context.inventory.rack_pods(rack)
-    problems = [f"{node}: {pod.problem}" for node, pod in sorted(pods.items()) if pod.problem]
+    problems = _problems(nodes, pods, template)
     missing = [node.name for node in nodes if node.name not in pods]
     if problems:
         return condition.waiting("PodsNotReady", "; ".join(problems), alarming=True)
@@ -86,6 +89,17 @@ async def _readiness(context: Context, rack: RackController) -> tuple[Condition,
             return condition.waiting("PodsRefused", refusal, alarming=True)
         return condition.waiting("Starting", f"no pod yet on {', '.join(missing)}")
     return condition.ready(f"{len(nodes)} nodes selected, each has its rack")
+
+
+def _problems(nodes: list[Node], pods: Mapping[str, Pod], template: str) -> list[str]:
+    """What is wrong with the spec, by the pods that run it: not what one rack alone has, nor what a dead node had.
+
+    What does not stay up on one node, though it does on another, is for RacksHealthy to tell.
+    """
+    current = {n.name: pods[n.name] for n in nodes if n.ready and n.name in pods and pods[n.name].template == template}
+    stays_up = any(pod.ready for pod in current.values())
+    wrong = {node: pod for node, pod in current.items() if pod.problem and not (pod.crashing and stays_up)}
+    return [f"{node}: {pod.problem}" for node, pod in wrong.items()]
 
 
 async def _find_refusal(context: Context, rack: RackController) -> str:

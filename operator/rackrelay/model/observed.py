@@ -17,6 +17,7 @@ from ipaddress import (
 from typing import Any
 
 from rackrelay import names
+from rackrelay.model.pod_problem import find_problem
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -26,6 +27,7 @@ Network = IPv4Network | IPv6Network
 class Pod:
     """One pod of ours. `owner` is the name of its RegionController or RackController, `region` that of its region.
 
+    `problem`: what keeps it from running, in words; `crashing`: that is a container that does not stay up.
     `grace_s`: how long it is given to stop, None when that is not known.
     """
 
@@ -41,6 +43,7 @@ class Pod:
     config: str = ""
     template: str = ""
     problem: str = ""
+    crashing: bool = False
     region: str = ""
     grace_s: int | None = None
 
@@ -167,6 +170,7 @@ def parse_pod(body: Mapping[str, Any]) -> Pod:
     owner_label = names.LABEL_REGION if component == names.COMPONENT_REGION else names.LABEL_RACK_CONTROLLER
     annotations = metadata.get("annotations", {})
     conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
+    problem, crashing = find_problem(status)
     return Pod(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -179,7 +183,8 @@ def parse_pod(body: Mapping[str, Any]) -> Pod:
         deleting="deletionTimestamp" in metadata,
         config=annotations.get(names.ANNOTATION_CONFIG, ""),
         template=annotations.get(names.ANNOTATION_TEMPLATE, ""),
-        problem=_problem(status),
+        problem=problem,
+        crashing=crashing,
         region=labels.get(names.LABEL_REGION, ""),
         grace_s=spec.get("terminationGracePeriodSeconds"),
     )
@@ -253,22 +258,3 @@ def _parse_beat(entry: Mapping[str, Any]) -> RackBeat:
 _interface = lru_cache(maxsize=4096)(ip_interface)
 _network = lru_cache(maxsize=4096)(ip_network)
 _address = lru_cache(maxsize=4096)(ip_address)
-
-
-def _problem(status: Mapping[str, Any]) -> str:
-    # Only what needs a person counts: ContainerCreating and PodInitializing pass by themselves.
-    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        reason = container.get("state", {}).get("waiting", {}).get("reason", "")
-        if reason in ("ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"):
-            return f"image {container['image']} cannot be pulled ({reason}); check pods.image and imagePullSecrets"
-        if reason in (
-            "CreateContainerConfigError",
-            "CreateContainerError",
-            "CrashLoopBackOff",
-            "RunContainerError",
-        ):
-            return f"container {container['name']} does not start ({reason}); see kubectl logs and describe pod"
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"cannot be scheduled: {condition.get('message', '')}"
-    return ""

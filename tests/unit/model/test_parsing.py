@@ -204,6 +204,22 @@ def test_problem_of_a_pod_is_told_in_words(body: gen.Manifest, words: list[str])
         assert word in problem
 
 
+@pytest.mark.parametrize(
+    ("reasons", "crashing"),
+    [
+        pytest.param(["CrashLoopBackOff"], True, id="a container does not stay up"),
+        pytest.param(["CrashLoopBackOff", "ErrImagePull"], False, id="an image tells more than a crash"),
+        pytest.param(["CrashLoopBackOff", "CreateContainerConfigError"], False, id="so does a missing Secret"),
+        pytest.param(["ContainerCreating"], False, id="nothing"),
+    ],
+)
+def test_pod_that_crashes(reasons: list[str], crashing: bool) -> None:
+    containers = [{"name": "squid", "image": "x:1", "state": {"waiting": {"reason": reason}}} for reason in reasons]
+    found = parse_pod(pod_body(containerStatuses=containers))
+    assert found.crashing is crashing
+    assert reasons[-1] in found.problem or not found.problem
+
+
 def test_node() -> None:
     body = {
         "metadata": {"name": "rack1", "labels": {"a": "b", names.LABEL_DRAIN: "true"}},
