@@ -1,18 +1,21 @@
 """A Context whose API server is a dictionary."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
 
+from rackrelay import names
 from rackrelay.cluster.cache import Cache
+from rackrelay.controllers import repairs
 from rackrelay.controllers.evidence import EvidenceBook
 from rackrelay.controllers.queue import Queue
 from rackrelay.settings import Settings
 from tests import gen
 from tests.fakes.api import FakeClient
 from tests.unit.controllers.site import Site, never
+from tests.unit.controllers.zone_lab import Lab
 
 SETTINGS = Settings("rackrelay/dataplane:test", (gen.NAMESPACE,))
 
@@ -38,3 +41,13 @@ def unused_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.54.0.1", 0))
         return int(udp.getsockname()[1])
+
+
+@pytest.fixture
+def lab(site: Site, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> Iterator[Lab]:
+    """A region without pods and racks, whose name servers are fakes."""
+    monkeypatch.setattr(names, "PORT_DNS", unused_port)
+    # A busy machine is no server that hangs.
+    monkeypatch.setattr(repairs, "PATIENCE_S", 5.0)
+    with Lab(site, unused_port) as lab:
+        yield lab
