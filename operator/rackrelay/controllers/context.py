@@ -286,7 +286,8 @@ class Context:
         if sighting is not None:
             judgement = temper(sighting.steadiness, judgement, now)
         addresses = self.book.addresses(rack, node.name)
-        return RackView(node.name, addresses, judgement, self.book.known.claims((rack.meta.namespace, node.name)))
+        known, key = self.book.known, (rack.meta.namespace, node.name)
+        return RackView(node.name, addresses, judgement, known.claims(key), known.cables(key))
 
     def judge(self, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:
         """The tier of one rack as it looks at this moment, whatever its past."""
