@@ -42,7 +42,7 @@ def run(workshop: Workshop) -> list[Result]:
     """Median and worst over the runs of each fault, each the time until the last of the surviving racks."""
     report = workshop.installed()
     results = []
-    for fault in FAULTS:
+    for fault in FAULTS if not workshop.quick else FAULTS[:1]:
         times = [fail(report, fault) for _ in range(workshop.runs(RUNS))]
         goal, name = Goal(at_most=fault.goal_s), f"rack {fault.name} to withdrawn everywhere"
         results += [
@@ -113,11 +113,12 @@ def _heal(lab: Lab) -> None:
     lab.heal(VICTIM)
 
 
+# The first is the one after which nothing has to start anew.
 FAULTS = (
-    Fault("power cut", _power_off, _power_on, 1.3),
-    Fault("killed", _kill, _boot, 1.0),
     Fault("hung", _hang, _resume, 1.3),
     Fault("cut off", _cut, _heal, 1.3),
+    Fault("power cut", _power_off, _power_on, 1.3),
+    Fault("killed", _kill, _boot, 1.0),
 )
 
 

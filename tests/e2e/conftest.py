@@ -8,6 +8,7 @@ import pytest
 from lab.cluster import Lab
 from lab.demo import product
 from lab.demo.report import Report
+from tests.bench.install import install_anew
 from tests.e2e.namespaces import FAULTS
 
 NAME = "e2e"
@@ -28,11 +29,9 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def installed(lab: Lab) -> Report:
-    """The example, installed and Ready, with a second region namespace for tests that break things."""
+    """The example, installed by the bench and Ready, with a second region namespace for tests that break things."""
     report = Report(lab)
-    product.install(lab, "--set", f"regionNamespaces={{{product.NAMESPACE},{FAULTS}}}")
-    product.apply_example(lab)
-    product.wait_ready(report, 300)
+    install_anew(report, "--set", f"regionNamespaces={{{product.NAMESPACE},{FAULTS}}}")
     return report
 
 

@@ -204,7 +204,7 @@ class EvidenceBook:
         sighting = self._sightings.get(key)
         # An agent that has just started does not know its node's addresses yet.
         if sighting is not None and sighting.status is not None and sighting.status.addresses is not None:
-            self.known.learn(key, sighting.status.addresses)
+            self.known.learn(key, sighting.status.addresses, sighting.status.cables)
         known = self.known.find(key)
         return tuple(a for a in known if counts(a, rack)) if rack.include or rack.exclude else known
 

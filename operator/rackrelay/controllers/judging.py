@@ -46,7 +46,8 @@ def _view(context: Context, rack: RackController, host: Host, now: float) -> Rac
     judgement = _judge(context, rack, host, sighting, now)
     if sighting is not None:
         judgement = temper(sighting.steadiness, judgement, now)
-    return RackView(name, context.book.addresses(rack, name), judgement, context.book.known.claims(key))
+    addresses, known = context.book.addresses(rack, name), context.book.known
+    return RackView(name, addresses, judgement, known.claims(key), known.cables(key))
 
 
 def _judge(context: Context, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:

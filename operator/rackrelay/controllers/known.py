@@ -14,12 +14,17 @@ class AddressBook:
     """Addresses by (namespace, node)."""
 
     _addresses: dict[ServerKey, tuple[Address, ...]] = field(default_factory=dict)
+    _cables: dict[ServerKey, tuple[tuple[Address, ...], ...]] = field(default_factory=dict)
     _claims: dict[ServerKey, dict[Address, int]] = field(default_factory=dict)
     _next_claim: Iterator[int] = field(default_factory=lambda: count(1))
 
     def find(self, rack: ServerKey) -> tuple[Address, ...]:
         """Those that a rack has or had last."""
         return self._addresses.get(rack, ())
+
+    def cables(self, rack: ServerKey) -> tuple[tuple[Address, ...], ...]:
+        """The addresses of each interface of a rack that has some of both families."""
+        return self._cables.get(rack, ())
 
     def claims(self, rack: ServerKey) -> Mapping[Address, int]:
         """Address -> its place in the order in which all racks came to have theirs, or were seen to."""
@@ -29,8 +34,11 @@ class AddressBook:
         """A rack had these besides those that are known."""
         self.learn(rack, tuple(dict.fromkeys((*self.find(rack), *addresses))))
 
-    def learn(self, rack: ServerKey, addresses: tuple[Address, ...]) -> None:
+    def learn(
+        self, rack: ServerKey, addresses: tuple[Address, ...], cables: tuple[tuple[Address, ...], ...] = ()
+    ) -> None:
         """A rack has these and no others. What it gave up and takes again is claimed anew."""
+        self._cables[rack] = cables
         if self._addresses.get(rack) == addresses:
             return
         before = self._claims.get(rack, {})

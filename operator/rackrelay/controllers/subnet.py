@@ -68,13 +68,13 @@ def find_obstacle(context: Context, subnet: Subnet) -> tuple[Condition, ...]:
 
 def status_fields(subnet: Subnet, region: RegionController, answer: Answer) -> dict[str, Any]:
     """What the name answers, its racks, and what machines of the subnet should be configured with."""
-    addresses = [str(a) for a in answer.addresses]
+    addresses, twins = [str(a) for a in answer.addresses], [str(a) for a in answer.twins]
     shares = _shares(subnet, answer)
     racks = [_rack_fields(member, shares) for member in answer.members]
     dns_name = {"dnsName": names.subnet_dns_name(subnet.cidr, region.domain)} if subnet.managed else {}
     return {
         **dns_name,
-        "addresses": addresses,
+        "addresses": [*addresses, *twins],
         "racks": racks,
         "clientSettings": client_settings(subnet, region, addresses),
     }

@@ -125,6 +125,14 @@ class AgentStatus:
         return None if self.interfaces is None else tuple(interface.address.ip for interface in self.interfaces)
 
     @cached_property
+    def cables(self) -> tuple[tuple[Address, ...], ...]:
+        """The addresses of each interface that has some of both families."""
+        by_name: dict[str, list[Address]] = {}
+        for interface in self.interfaces or ():
+            by_name.setdefault(interface.name, []).append(interface.address.ip)
+        return tuple(tuple(found) for found in by_name.values() if len({a.version for a in found}) == 2)
+
+    @cached_property
     def unplugged(self) -> frozenset[Address]:
         """Those of the interfaces that have no carrier."""
         return frozenset(i.address.ip for i in self.interfaces or () if not i.carrier)

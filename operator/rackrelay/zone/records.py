@@ -11,6 +11,7 @@ from rackrelay import names
 from rackrelay.model.observed import Address
 from rackrelay.model.rack import Network
 from rackrelay.model.subnet import Subnet
+from rackrelay.zone.cables import Cable, find_twins
 from rackrelay.zone.claims import Claim, Dispute, find_disputes
 from rackrelay.zone.evidence import Judgement, Tier
 
@@ -24,13 +25,15 @@ NO_FAULTS: Faults = {}
 class RackView:
     """A rack with the addresses that count, in the order in which its agent reports them.
 
-    `claims`: address -> its place in the order in which racks came to have theirs.
+    `claims`: address -> its place in the order in which racks came to have theirs. `cables`: the addresses of each
+    interface that has some of both families, whether or not they count.
     """
 
     name: str
     addresses: tuple[Address, ...]
     judgement: Judgement
     claims: Mapping[Address, int] = field(default_factory=dict)
+    cables: tuple[Cable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Answer:
 
     `ignored`: addresses of racks in a relayed subnet, whose name answers with those of another subnet all the same.
     `disputes`: addresses that several racks have; they are the holder's alone, and a rack with no other is no member.
+    `twins`: the addresses of the other family on the same cable, which the name gives besides.
     """
 
     addresses: tuple[Address, ...] = ()
@@ -55,6 +59,12 @@ class Answer:
     tier: Tier | None = None
     ignored: tuple[Address, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    twins: tuple[Address, ...] = ()
+
+    @property
+    def serves(self) -> bool:
+        """Whether a rack that is meant to be used is known to be in reach."""
+        return self.tier is not None and self.tier <= Tier.DEGRADED
 
     @property
     def fail_open(self) -> bool:
@@ -111,7 +121,10 @@ def answer_subnets(
             members[network].append(_on_subnet(Member(rack.name, addresses, rack.judgement), faults))
     claims = {rack.name: rack.claims for rack in racks}
     answers = {network: _answer(found, claims) for network, found in members.items()}
-    return answers | _relayed_answers(subnets, answers, racks)
+    relayed = _relayed_answers(subnets, answers, racks)
+    cables = [[a for a in cable if a in rack.addresses] for rack in racks for cable in rack.cables]
+    named = {s.cidr: answers[s.cidr] for s in own if s.managed}
+    return answers | _twin_answers(named, find_twins(cables, index.find)) | relayed
 
 
 def _relayed_answers(
@@ -135,17 +148,27 @@ def _relayed_answers(
     }
 
 
-def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) -> Rrsets:
-    """(label, A or AAAA) -> sorted addresses, for the managed subnets that have an address.
+def _twin_answers(
+    answers: Mapping[Network, Answer], twins: Mapping[Network, Iterable[Network]]
+) -> dict[Network, Answer]:
+    """The answers that get addresses of another family: those of networks where racks serve."""
+    serving = {network: answer.addresses for network, answer in answers.items() if answer.serves}
+    found: dict[Network, Answer] = {}
+    for network, others in twins.items():
+        if network in answers and answers[network].addresses:
+            addresses = {a for other in others for a in serving.get(other, ())}
+            found[network] = replace(answers[network], twins=tuple(sorted(addresses, key=_order)))
+    return found
 
-    All addresses of a name are of one family: that of the subnet in which the racks have them.
-    """
+
+def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) -> Rrsets:
+    """(label, A or AAAA) -> sorted addresses, for the managed subnets that have an address."""
     rrsets: Rrsets = {}
     for network in managed:
-        addresses = answers[network].addresses
-        if addresses:
-            kind = "A" if addresses[0].version == 4 else "AAAA"
-            rrsets[(names.subnet_label(network), kind)] = tuple(str(a) for a in addresses)
+        for addresses in (answers[network].addresses, answers[network].twins):
+            if addresses:
+                kind = "A" if addresses[0].version == 4 else "AAAA"
+                rrsets[(names.subnet_label(network), kind)] = tuple(str(a) for a in addresses)
     return rrsets
 
 

@@ -93,6 +93,19 @@ def test_addresses_that_the_rack_controller_leaves_out_do_not_count() -> None:
         assert [str(a) for a in found.addresses(rack, "rack1")] == expected
 
 
+def test_interface_with_both_families_is_remembered_as_a_cable() -> None:
+    found = book()
+    (sighting,) = found.track([RACK1])
+    places = (("prov0", "10.10.0.2/24"), ("prov1", "10.20.0.2/24"), ("prov0", "fd00:10::2/64"))
+    sighting.status = gen.status(interfaces=tuple(RackInterface(name, ip_interface(text)) for name, text in places))
+    addresses(found)
+    # Its agent has started anew.
+    sighting.status = gen.status(interfaces=None)
+    addresses(found)
+    cable = (ip_address("10.10.0.2"), ip_address("fd00:10::2"))
+    assert found.known.cables((gen.NAMESPACE, "rack1")) == (cable,)
+
+
 def test_agent_that_has_not_read_its_addresses_takes_none_away() -> None:
     found = book()
     (sighting,) = found.track([RACK1])

@@ -79,6 +79,12 @@ def test_status_lists_racks_with_their_tier() -> None:
     assert fields["racks"] == [{"name": "rack1", "addresses": ["10.10.0.2"], "tier": "Unreachable"}]
 
 
+def test_status_shows_both_families_and_name_servers_of_its_own() -> None:
+    fields = status_fields(V4, gen.region(), Answer((ip_address("10.10.0.2"),), twins=(ip_address("fd00:10::2"),)))
+    assert fields["addresses"] == ["10.10.0.2", "fd00:10::2"]
+    assert fields["clientSettings"]["dnsServers"] == ["10.10.0.2"]
+
+
 def shares_shown(subnet: Subnet, *racks: RackView) -> list[int | None]:
     """`sharePercent` of each rack in the status."""
     answer = answer_subnets([subnet], racks)[subnet.cidr]

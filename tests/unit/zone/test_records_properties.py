@@ -135,6 +135,18 @@ def test_an_address_that_several_racks_have_counts_once_and_stays(
         }
 
 
+@given(subnet_lists, rack_lists)
+def test_cables_only_add_addresses_of_the_other_family(subnets: list[Subnet], racks: Racks) -> None:
+    managed = [s.cidr for s in subnets]
+    apart = build_rrsets(answer_subnets(subnets, racks), managed)
+    joined = build_rrsets(answer_subnets(subnets, [replace(r, cables=(r.addresses,)) for r in racks]), managed)
+    assert {key: joined[key] for key in apart} == apart
+    labels = {label for label, _ in apart}
+    for key in joined.keys() - apart.keys():
+        assert key[0] in labels
+        assert set(joined[key]) <= {a for (_, kind), found in apart.items() if kind == key[1] for a in found}
+
+
 relays = st.lists(st.tuples(st.sampled_from(CIDRS), st.sampled_from((*CIDRS, "192.0.2.0/24"))), max_size=4)
 
 
