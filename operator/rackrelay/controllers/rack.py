@@ -51,7 +51,9 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     await apply_objects(context.client, context.cache, desired.objects)
     pods = list(context.inventory.rack_pods(rack).values())
     await refresh_volumes(context, pods, volume_mark(context, region, desired.config_hash))
-    context.config_hashes[(RACK, *rack.meta.key)] = desired.config_hash
+    if accepted_keys(context, region) == keys:
+        # Otherwise a rotation went on meanwhile, and whoever runs this has not applied its step.
+        context.config_hashes[(RACK, *rack.meta.key)] = desired.config_hash
     config = config_condition(context, pods, desired.config_hash)
     template = template_digest(desired.objects[-1])
     readiness = await _readiness(context, rack, template)

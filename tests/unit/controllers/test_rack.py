@@ -163,3 +163,21 @@ async def test_pod_is_touched_when_another_key_signs(site: Site, monkeypatch: py
         site.keys[(gen.NAMESPACE, "demo")] = RegionKeys(gen.KEY, b"agent key", (1, 2), signing)
         await reconcile(site)
     assert marks[0] == marks[1] != marks[2]
+
+
+async def test_configuration_of_before_a_key_step_does_not_stand_for_that_step(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_region(site)
+    add_rack_controller(site)
+    add_node(site, "rack1")
+
+    async def rotate_meanwhile(*_: Any) -> None:
+        site.keys[(gen.NAMESPACE, "demo")] = RegionKeys(gen.KEY, b"agent key", (1, 2))
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(site.client, "annotate", rotate_meanwhile)
+        await reconcile(site)
+    assert (RACK, gen.NAMESPACE, "demo") not in site.config_hashes
+    await reconcile(site)
+    assert (RACK, gen.NAMESPACE, "demo") in site.config_hashes
