@@ -48,7 +48,7 @@ def names(report: Report) -> None:
         for rack in racks:
             answer = report.ask(host, "dig", "+short", kind, name, f"@{rack}").split()
             same(answer, racks, f"{name} at {rack}")
-            firsts = {lookup(report, host, name, rack, kind)[0] for _ in range(ROUNDS)}
+            firsts = {_first(lookup(report, host, name, rack, kind), name, rack) for _ in range(ROUNDS)}
             same(firsts, racks, f"first answers of {rack} in {ROUNDS} queries")
             report.say(f"      first of {ROUNDS} answers: each of {', '.join(sorted(firsts))} came up")
 
@@ -160,6 +160,11 @@ def _collected(report: Report, line: str) -> str:
 
 def _answers(report: Report, rack: str, wanted: list[str]) -> bool:
     return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
+
+
+def _first(answer: list[str], name: str, rack: str) -> str:
+    expect(bool(answer), f"{rack} gave no address for {name}, or no answer within a second")
+    return answer[0]
 
 
 def _reach_nothing(report: Report) -> None:
