@@ -32,7 +32,7 @@ test: lint lab ## all tests (first time about 55 min, then about 35)
 lint: $(VENV)/ready ## format, style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy -p rackrelay -p lab
+	$(BIN)/mypy -p rackrelay -p lab -p tests
 	$(BIN)/lint-imports
 
 .PHONY: unit

@@ -728,7 +728,12 @@ async def test_written_zone_is_not_parsed_again(lab: Lab, monkeypatch: pytest.Mo
     lab.see(2, 0)
     await lab.reconcile()
     parsed: list[Any] = []
-    monkeypatch.setattr(keep, "read_zone", lambda *arguments: parsed.append(arguments) or zone_of(1))
+
+    def read(*arguments: Any) -> Zone:
+        parsed.append(arguments)
+        return zone_of(1)
+
+    monkeypatch.setattr(keep, "read_zone", read)
     await lab.reconcile()
     assert parsed == []
     lab.site.put(CONFIG_MAP, zone_config(zone_of(9, 2)))
