@@ -10,6 +10,8 @@ REGISTRY ?= localhost
 TAG ?= dev
 ENGINE ?= $(firstword $(foreach tool,podman docker buildah,$(if $(shell command -v $(tool)),$(tool))))
 NAMES := operator dataplane
+# Another version may resolve, or write, the same dependencies in another way.
+UV := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -66,7 +68,7 @@ push: ## push what `make images` built
 
 .PHONY: lock
 lock: $(VENV)/ready ## resolve the dependencies anew into requirements/
-	$(PYTHON) -m venv build/uv && build/uv/bin/pip -q install uv
+	$(PYTHON) -m venv build/uv && build/uv/bin/pip -q install uv==$(UV)
 	for set in "dataplane" "operator --extra operator -c requirements/dataplane.txt" \
 	    "dev --extra operator --extra dev -c requirements/operator.txt"; do \
 	  read -r name options <<<"$$set"; \
