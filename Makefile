@@ -10,6 +10,8 @@ REGISTRY ?= localhost
 TAG ?= dev
 ENGINE ?= $(firstword $(foreach tool,podman docker buildah,$(if $(shell command -v $(tool)),$(tool))))
 NAMES := operator dataplane
+# Another version may resolve, or write, the same dependencies in another way.
+UV := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -32,7 +34,7 @@ test: lint lab ## all tests (first time about 55 min, then about 35)
 lint: $(VENV)/ready ## format, style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy -p rackrelay -p lab
+	$(BIN)/mypy -p rackrelay -p lab -p tests
 	$(BIN)/lint-imports
 
 .PHONY: unit
@@ -66,7 +68,7 @@ push: ## push what `make images` built
 
 .PHONY: lock
 lock: $(VENV)/ready ## resolve the dependencies anew into requirements/
-	$(PYTHON) -m venv build/uv && build/uv/bin/pip -q install uv
+	$(PYTHON) -m venv build/uv && build/uv/bin/pip -q install uv==$(UV)
 	for set in "dataplane" "operator --extra operator -c requirements/dataplane.txt" \
 	    "dev --extra operator --extra dev -c requirements/operator.txt"; do \
 	  read -r name options <<<"$$set"; \

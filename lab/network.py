@@ -33,7 +33,8 @@ def create_api(site: Site) -> None:
 
 def create_node(site: Site, node: Node) -> None:
     """A node's namespace with all its cables, routes to the other nodes' pods, and the rules a rack node needs."""
-    create_host(site, node.name, [Link(FABRIC_LINK, FABRIC, (f"{node.address}/24",)), *node.links])
+    fabric = Link(FABRIC_LINK, FABRIC, (f"{node.address}/24", f"{node.address6}/64"))
+    create_host(site, node.name, [fabric, *node.links])
     others = [_pod_route(other) for other in site.topology.nodes if other != node]
     # A process of the node itself needs some route to a Service before kube-proxy can rewrite its packets.
     _ip(site, node.name, [*others, f"route add {SERVICE_CIDR} dev {FABRIC_LINK}"])

@@ -41,6 +41,11 @@ class Node:
         return f"172.30.0.{self.number}"
 
     @property
+    def address6(self) -> str:
+        """Kubernetes does not use it. It is there because nodes have one in most places."""
+        return f"fd00:30::{self.number}"
+
+    @property
     def pod_cidr(self) -> str:
         return f"10.244.{self.number}.0/24"
 

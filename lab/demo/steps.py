@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from lab.demo.isolation import isolation
 from lab.demo.product import NAME_A, NAME_A6, NAME_B, NAMESPACE, RACKS_A, RACKS_A6, RACKS_B, region_pods
 from lab.demo.report import Report, expect, same
 
@@ -52,7 +53,7 @@ def names(report: Report) -> None:
         for rack in racks:
             answer = report.ask(host, "dig", "+short", kind, name, f"@{rack}").split()
             same(answer, racks, f"{name} at {rack}")
-            firsts = {lookup(report, host, name, rack, kind)[0] for _ in range(ROUNDS)}
+            firsts = {_first(lookup(report, host, name, rack, kind), name, rack) for _ in range(ROUNDS)}
             same(firsts, racks, f"first answers of {rack} in {ROUNDS} queries")
             report.say(f"      first of {ROUNDS} answers: each of {', '.join(sorted(firsts))} came up")
 
@@ -81,16 +82,6 @@ def apt(report: Report) -> None:
     report.ask("m1", "apt-get", "-qq", "-y", "-o", proxy, "install", "--reinstall", PACKAGE)
     answer = report.ask("m1", PACKAGE)
     expect("on m1" in answer, f"the installed program does not run: {answer}")
-
-
-def isolation(report: Report) -> None:
-    """A machine reaches nothing but racks, not even with a default route through one."""
-    _reach_nothing(report)
-    report.ask("m1", "ip", "route", "replace", "default", "via", RACKS_A[0])
-    try:
-        _reach_nothing(report)
-    finally:
-        report.ask("m1", "ip", "route", "del", "default")
 
 
 def failover(report: Report) -> None:
@@ -166,10 +157,6 @@ def _answers(report: Report, rack: str, wanted: list[str]) -> bool:
     return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
 
 
-def _reach_nothing(report: Report) -> None:
-    lab = report.lab
-    pod = lab.kubectl_json("get", "pod", "-n", NAMESPACE, region_pods(lab)[0])["status"]["podIP"]
-    api = lab.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")
-    origin = lab.site.topology.wan.archive if lab.site.topology.wan else ""
-    for url in (f"http://{pod}:5240/MAAS/metadata/", f"{api}/version", f"http://{origin}/debian/"):
-        report.ask("m1", "curl", "-ksS", "--max-time", "2", url, fails=True)
+def _first(answer: list[str], name: str, rack: str) -> str:
+    expect(bool(answer), f"{rack} gave no address for {name}, or no answer within a second")
+    return answer[0]

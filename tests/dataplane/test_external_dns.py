@@ -244,7 +244,9 @@ def test_zone_that_its_owner_signs_stays_signed(stage: Stage) -> None:
 
 def test_five_thousand_names_go_in_parts(stage: Stage) -> None:
     place = stage.place(DOMAIN)
-    many = {(f"10-{i // 256}-{i % 256}-0--24", "A"): (f"10.{i // 256}.{i % 256}.2",) for i in range(5000)}
+    many: dict[tuple[str, str], tuple[str, ...]] = {
+        (f"10-{i // 256}-{i % 256}-0--24", "A"): (f"10.{i // 256}.{i % 256}.2",) for i in range(5000)
+    }
 
     async def publish(wanted: Zone) -> int:
         return len(await edit_external(place, await read_external(place), wanted, bool))

@@ -44,10 +44,7 @@ def namespace(installed: Report) -> Iterator[Lab]:
         lab.kubectl("delete", "rack,snet,region", "--all", "-n", FAULTS, "--wait=false")
         lab.kubectl("label", "node", "rack4", "rackrelay.dev/role-")
         lab.kubectl("label", "namespace", FAULTS, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
-        none = {"items": []}
-        installed.wait(
-            "pods are gone", lambda: lab.kubectl_json("get", "pods", "-n", FAULTS)["items"] == none["items"], 120
-        )
+        installed.wait("pods are gone", lambda: not lab.kubectl_json("get", "pods", "-n", FAULTS)["items"], 120)
 
 
 def apply(lab: Lab, text: str) -> None:

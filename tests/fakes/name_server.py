@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
+from typing import Self
 
 import dns.exception
 import dns.flags
@@ -72,7 +73,7 @@ class FakeNameServer:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
-    def start(self) -> "FakeNameServer":
+    def start(self) -> Self:
         """It answers when this returns."""
         self._stop.clear()
         udp, tcp = bind_pair(self.address, self.port)
@@ -90,7 +91,7 @@ class FakeNameServer:
             thread.join()
         self._threads.clear()
 
-    def __enter__(self) -> "FakeNameServer":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

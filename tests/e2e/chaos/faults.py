@@ -85,7 +85,12 @@ def _packet_loss(lab: Lab, rack: str, _chance: random.Random) -> Action:
 
 
 def _api_outage(lab: Lab, _rack: str, _chance: random.Random) -> Action:
-    return Action("API outage", None, lab.stop_api, lambda: (lab.start_api(), wait_led(lab)))
+    return Action("API outage", None, lab.stop_api, lambda: _end_outage(lab))
+
+
+def _end_outage(lab: Lab) -> None:
+    lab.start_api()
+    wait_led(lab)
 
 
 def _killed_leader(lab: Lab, _rack: str, _chance: random.Random) -> Action:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -230,14 +231,17 @@ async def test_session_at_a_slow_pace_is_not_idle_while_its_rack_is_heard(region
             assert (len(region.listener.sessions), is_heard(region)) == (sessions, bool(sessions))
 
 
+def has_beaten_since(region: Region, last: float) -> bool:
+    return region.heard.racks["rack1"].last > last
+
+
 async def test_rack_says_at_which_pace_it_beats_and_when_that_changes(region: Region) -> None:
     pulse = build_pulse()
     async with beating(pulse, region.target):
         for interval_s in (0.02, 0.03, 0.01):
             pulse.interval_s = interval_s
             await eventually(lambda: is_heard(region) and region.heard.racks["rack1"].interval_s == pulse.interval_s)
-            last = region.heard.racks["rack1"].last
-            await eventually(lambda last=last: region.heard.racks["rack1"].last > last)
+            await eventually(partial(has_beaten_since, region, region.heard.racks["rack1"].last))
         assert len(region.listener.sessions) == 1
 
 

@@ -27,7 +27,7 @@ def test_operator_reads_what_the_agent_writes() -> None:
     document = build_document(build_knowledge())
     assert (document["node"], document["pod"], document["zone"]) == ("rack1", "demo-rack-x", {"serial": 7})
     status = parse_agent_status(document)
-    assert [str(i.address) for i in status.interfaces] == ["10.10.0.2/24"]
+    assert [str(i.address) for i in status.interfaces or ()] == ["10.10.0.2/24"]
     assert not status.failing
     assert (status.regions_reachable, status.regions_known) == (2, 2)
     assert status.config_applied

@@ -131,7 +131,7 @@ def test_verdict(
 def test_an_api_server_that_asks_for_patience_gets_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
 ) -> None:
-    answers = iter([refuse(code), lambda: (0, [])])
+    answers: Iterator[Callable[[], Any]] = iter([refuse(code), lambda: (0, [])])
     monkeypatch.setattr(ask_racks.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(ask_racks, "read_questions", lambda namespaces: next(answers)())
     assert ask_racks.main(["machines"]) == 0

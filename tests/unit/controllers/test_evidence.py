@@ -37,7 +37,7 @@ def test_moved_server_keeps_what_was_seen_and_old_answers_no_longer_count() -> N
     found = book()
     (sighting,) = found.track([RACK1])
     sighting.asked_at, sighting.misses = 0.5, 1
-    found.track([MOVED])
+    (sighting,) = found.track([MOVED])
     assert (sighting.server, sighting.asked_at) == (MOVED, None)
     found.answered(RACK1, 7, 1.0)
     assert found.serial(MOVED) is None
@@ -234,7 +234,7 @@ def heard(*racks: str, full: bool = False, **status: Any) -> Heard:
 
 
 REGION, TWIN = gen.server("region-0", "192.0.2.100", 5242), gen.server("region-1", "192.0.2.101", 5242)
-SICK = {"failing": {"squid": "no answer"}}
+SICK: dict[str, Any] = {"failing": {"squid": "no answer"}}
 
 
 def test_region_brings_a_racks_news_at_once() -> None:

@@ -1,6 +1,6 @@
 """Which racks may be replaced now, and who is waited for."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -141,7 +141,7 @@ async def test_unreachable_rack_goes_first_and_is_named(laid_out: Site) -> None:
     for number in (1, 2):
         add_rack(laid_out, number, "one")
     hear(laid_out, 2)
-    laid_out.book.remember(gen.NAMESPACE, "r1", gen.status("10.10.0.1/24").addresses)
+    laid_out.book.remember(gen.NAMESPACE, "r1", [ip_address("10.10.0.1")])
     hear(laid_out, 2)
     assert await replace(laid_out, "one") == Progress(0, 2, ("r1 (NoAnswer)",))
     assert deleted(laid_out) == ["pod-r1-old"]
@@ -172,7 +172,7 @@ async def test_successor_that_its_peers_do_not_hear_on_the_subnet_is_waited_for(
     add_rack(laid_out, 1, "one", NEW)
     for number in (2, 3, 4):
         add_rack(laid_out, number, "one")
-    addresses = {n: gen.status(f"10.10.0.{n}/24").addresses[0] for n in (1, 2, 3, 4)}
+    addresses = {n: ip_address(f"10.10.0.{n}") for n in (1, 2, 3, 4)}
     hear(laid_out, 1)
     hear(laid_out, 2, 3, 4, peers=tuple(PeerSight(A, address, n != 1) for n, address in addresses.items()))
     assert await replace(laid_out, "one") == Progress(1, 4, ("r1 (PeersDeaf)",))

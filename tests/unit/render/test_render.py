@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_configuration_with_as_many_views_as_there_may_be_fits_into_a_configmap(
 
 
 @pytest.mark.parametrize(("changes", "expected"), [({"managed": True}, True), ({"managed": False}, False)])
-def test_only_subnets_with_a_name_give_the_constant_name_a_meaning(changes: dict[str, bool], expected: bool) -> None:
+def test_only_subnets_with_a_name_give_the_constant_name_a_meaning(changes: dict[str, Any], expected: bool) -> None:
     files = render_rack(replace(RACK, subnets=(replace(SUBNET, **changes),)))
     assert (names.policy_file(SUBNET.cidr) in files) is expected
 
