@@ -25,7 +25,7 @@ from lab.machine import MachineHost
 from lab.node import NodeHost
 from lab.paths import STATE_ROOT, cache_dir, state_dir
 from lab.progress import Progress
-from lab.readiness import heard_at, is_ready, read_ready
+from lab.readiness import heard_at, is_ready
 from lab.shell import in_parallel, run
 from lab.site import Site, check_name, default_name, find_site, settle_site
 from lab.wan import WanHost
@@ -174,10 +174,6 @@ class Lab:
         """The images are on every running node; without names, all that were built."""
         archives = [find_archive(image) for image in images] if images else find_archives()
         loading.load_missing(self.nodes.values(), archives)
-
-    def ready_nodes(self) -> dict[str, bool]:
-        """Whether each node that is known to Kubernetes is Ready."""
-        return read_ready(self.kubectl_json("get", "nodes")["items"])
 
     def wait_ready(self, patience_s: float = 180) -> None:
         """Returns when every node that is on is Ready. Raises LabError with those that are not when time is up."""
