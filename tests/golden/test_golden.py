@@ -54,6 +54,13 @@ def test_text_is_the_golden_one(case: str, kind: str, golden: Callable[[Path, st
         golden(HERE / case / kind / name, text)
 
 
+def test_no_file_is_left_that_nothing_is_compared_with() -> None:
+    compared = {HERE / case / kind / name for case in CASES for kind in KINDS for name in render(case, kind)}
+    inputs = {HERE / case / "input.yaml" for case in CASES}
+    found = {file for file in HERE.rglob("*") if file.is_file() and not file.suffix.startswith(".py")}
+    assert found - compared == inputs
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
 def test_order_of_the_resources_does_not_matter(case: str, kind: str) -> None:
