@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from rackrelay import names
-from rackrelay.agent.__main__ import STATE_FOLDERS
 from rackrelay.agent.check import COMMANDS, FILES
 from rackrelay.agent.expand import companions_of, expand
 from rackrelay.agent.settings import NodeValues, parse_duties
@@ -75,7 +74,7 @@ def checker(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         key = 'key "{}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
         pod.create(b"key", {names.tsig_file(r): key.format(names.tsig_key("metal", "demo", r)) for r in (1, 2)})
         spaces["checker"].sysctl("net.ipv4.ip_unprivileged_port_start", "0")
-        for folder in STATE_FOLDERS:
+        for folder in names.STATE_FOLDERS:
             (pod.folder / "state" / folder).mkdir()
         yield pod
         pod.destroy()

@@ -6,7 +6,7 @@ Nothing in it depends on the cluster, so rsyslogd is never restarted for a chang
 from rackrelay import names
 
 SPOOL = f"{names.DIR_STATE}/rsyslog"
-LOGS = f"{names.DIR_STATE}/logs"
+LOGS = f"{SPOOL}/logs"
 # A line with this program name and from this node goes back to the agent: that is how it sees rsyslogd work.
 HEALTH_PROGRAM = "rackrelay-health"
 

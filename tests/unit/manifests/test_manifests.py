@@ -91,10 +91,44 @@ def test_every_mount_has_its_volume(pod: gen.Manifest) -> None:
         assert len(set(paths)) == len(paths)
 
 
+def mounts_of(pod: gen.Manifest, volume: str) -> dict[str, gen.Manifest]:
+    """Who mounts a volume, and how."""
+    found = containers(pod).items()
+    return {name: m for name, container in found for m in container["volumeMounts"] if m["name"] == volume}
+
+
 @PODS
-def test_agents_key_is_seen_by_the_agent_alone(pod: gen.Manifest) -> None:
-    holders = [n for n, c in containers(pod).items() if any(m["name"] == "agent-key" for m in c["volumeMounts"])]
-    assert holders == ["agent"]
+@pytest.mark.parametrize(
+    ("volume", "who"),
+    [("agent-key", {"agent"}), ("tsig", {"agent", "named"}), ("config", {"agent"}), ("zone", {"agent"})],
+)
+def test_keys_and_mounted_files_are_seen_by_those_who_read_them(pod: gen.Manifest, volume: str, who: set[str]) -> None:
+    mounts = mounts_of(pod, volume)
+    assert set(mounts) == who
+    assert all(mount["readOnly"] for mount in mounts.values())
+
+
+@PODS
+def test_daemons_cannot_change_their_configuration(pod: gen.Manifest) -> None:
+    assert [n for n, mount in mounts_of(pod, "run").items() if not mount.get("readOnly")] == ["agent"]
+
+
+@PODS
+def test_daemon_sees_its_own_part_of_the_state_alone(pod: gen.Manifest) -> None:
+    mounts = mounts_of(pod, "state")
+    assert {n for n, mount in mounts.items() if "subPath" not in mount} <= {"agent", "prepare"}
+    parts = {n: (m["mountPath"], m["subPath"]) for n, m in mounts.items() if "subPath" in m}
+    folders = {"named": "named", "rsyslogd": "rsyslog", "squid": "squid"}
+    assert parts == {daemon: (f"/var/lib/rackrelay/{folder}", folder) for daemon, folder in folders.items()}
+    assert set(folders.values()) == set(names.STATE_FOLDERS)
+
+
+def test_folders_are_the_daemons_users_before_they_are_mounted() -> None:
+    prepare, *_ = RACK_POD["initContainers"]
+    assert prepare["name"] == "prepare"
+    assert "restartPolicy" not in prepare
+    for folder in names.STATE_FOLDERS:
+        assert prepare["command"][-1].count(f"/var/lib/rackrelay/{folder}") == 2
 
 
 @PODS
