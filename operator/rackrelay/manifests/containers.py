@@ -9,6 +9,18 @@ from rackrelay.model.pods import PodSettings
 
 CONFIG = f"{names.DIR_RUN}/"
 
+# Processor time and about the memory that each has resident in use: nginx with both workers, rsyslogd in an outage,
+# Squid with its cache in memory full. Limits are the user's: one that ends or slows a daemon fails machines.
+REQUESTS = {
+    "prepare": ("10m", "16Mi"),
+    "agent": ("25m", "48Mi"),
+    "metadata": ("10m", "48Mi"),
+    "named": ("25m", "64Mi"),
+    "nginx": ("10m", "32Mi"),
+    "rsyslogd": ("10m", "32Mi"),
+    "squid": ("10m", "96Mi"),
+}
+
 
 @dataclass(frozen=True)
 class Image:
@@ -28,18 +40,16 @@ class Context:
 
     def container(self, name: str, command: list[str], **more: object) -> Manifest:
         """One unprivileged container with the mounts that are its own."""
-        container: Manifest = {
+        return {
             "name": name,
             "image": self.image.name,
             "imagePullPolicy": self.image.pull_policy,
             "command": command,
             "securityContext": unprivileged(),
             "volumeMounts": build_mounts(name),
+            "resources": self._resources(name),
             **more,
         }
-        if name in self.pods.resources:
-            container["resources"] = dict(self.pods.resources[name])
-        return container
 
     def daemon(self, name: str, command: list[str], **more: object) -> Manifest:
         """A container that serves machines, and so goes on serving until they have heard that it leaves."""
@@ -47,6 +57,13 @@ class Context:
         if self.stop_after_s:
             container["lifecycle"] = {"preStop": {"sleep": {"seconds": self.stop_after_s}}}
         return container
+
+    def _resources(self, name: str) -> Manifest:
+        """The user's as they are, without our own beside them: a limit below these would be refused."""
+        if name in self.pods.resources:
+            return dict(self.pods.resources[name])
+        cpu, memory = REQUESTS[name]
+        return {"requests": {"cpu": cpu, "memory": memory}}
 
 
 def build_agent(context: Context, address_field: str) -> Manifest:

@@ -1,6 +1,7 @@
 """Manifests: what must hold for every object that rackrelay makes."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,11 +189,31 @@ def test_pods_of_a_region_start_together() -> None:
 
 
 @PODS
-def test_resources_by_daemon(pod: gen.Manifest) -> None:
-    assert not [n for n, c in containers(pod).items() if "resources" in c]
-    wanted = {"squid": {"limits": {"memory": "1Gi"}}}
-    built = pod_of(rack_objects(gen.rack(pods=PodSettings(node_selector=gen.RACK_NODES, resources=wanted))))
-    assert {n: c["resources"] for n, c in containers(built).items() if "resources" in c} == wanted
+def test_every_container_requests_a_little_and_nothing_limits_it(pod: gen.Manifest) -> None:
+    for container in containers(pod).values():
+        assert set(container["resources"]) == {"requests"}
+        assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize("given", [{"limits": {"memory": "16Mi"}}, {}])
+def test_users_resources_of_a_daemon_are_all_that_it_has(given: gen.Manifest) -> None:
+    settings = PodSettings(node_selector=gen.RACK_NODES, resources={"squid": given})
+    found = containers(pod_of(rack_objects(gen.rack(pods=settings))))
+    assert found["squid"]["resources"] == given
+    assert found["named"]["resources"] == containers(RACK_POD)["named"]["resources"]
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("cpu", "m"), ("memory", "Mi")])
+def test_requests_are_those_of_the_document(kind: str, unit: str) -> None:
+    racks, regions = (
+        {n: c["resources"]["requests"][kind] for n, c in containers(pod).items() if n != "prepare"}
+        for pod in (RACK_POD, REGION_POD)
+    )
+    order = ("agent", "named", "nginx", "rsyslogd", "squid", "metadata")
+    sums = [f"{sum(int(one.removesuffix(unit)) for one in pod.values())}{unit}" for pod in (racks, regions)]
+    row = " | ".join([kind, *((racks | regions)[name] for name in order), *sums])
+    assert racks.items() <= regions.items()
+    assert f"| {row} |" in (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 
 
 def test_pull_policy_is_the_operators() -> None:
