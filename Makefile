@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := operator
 
-# Images for a cluster of your own: make images push REGISTRY=registry.example.com/infra TAG=0.1.0
+# Images for a cluster of your own: make images push REGISTRY=registry.example.com/infra TAG=0.1.0 [BASE=IMAGE]
 REGISTRY ?= localhost
 TAG ?= dev
 ENGINE ?= $(firstword $(foreach tool,podman docker buildah,$(if $(shell command -v $(tool)),$(tool))))
@@ -60,8 +60,8 @@ lab: $(VENV)/ready ## what the lab needs: Debian packages, a built cluster, root
 	$(BIN)/python -m lab build
 
 .PHONY: images push
-images: ## both images for a registry: REGISTRY=... TAG=... [ENGINE=podman|docker|buildah]
-	$(foreach name,$(NAMES),$(ENGINE) build --target $(name) --tag $(REGISTRY)/rackrelay/$(name):$(TAG) . &&) true
+images: ## both images for a registry: REGISTRY=... TAG=... [BASE=...] [ENGINE=podman|docker|buildah]
+	$(foreach name,$(NAMES),$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) --target $(name) --tag $(REGISTRY)/rackrelay/$(name):$(TAG) . &&) true
 
 push: ## push what `make images` built
 	$(foreach name,$(NAMES),$(ENGINE) push $(REGISTRY)/rackrelay/$(name):$(TAG) &&) true

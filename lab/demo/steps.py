@@ -15,6 +15,7 @@ M1 = ("10.10.0.101", "fd00:10::101")
 METADATA = f"http://{NAME_A}:5248/MAAS/metadata/"
 PROXY = f"http://{NAME_A}:8000"
 PACKAGE = "rackrelay-hello"
+LOGS = "/var/lib/rackrelay/rsyslog/logs"
 EXTRA_NAME = "10-30-0-0--24.maas-internal"
 EXTRA_ADDRESS = "10.30.0.4"
 EXTRA = f"""
@@ -146,7 +147,7 @@ STEPS = (
 
 def _collected(report: Report, line: str) -> str:
     for pod in region_pods(report.lab):
-        search = ["exec", "-n", NAMESPACE, pod, "-c", "rsyslogd", "--", "grep", "-rhF", line, "/var/lib/rackrelay/logs"]
+        search = ["exec", "-n", NAMESPACE, pod, "-c", "rsyslogd", "--", "grep", "-rhF", line, LOGS]
         found = report.lab.kubectl(*search, check=False)
         if found.strip():
             return found.strip().splitlines()[0]

@@ -52,6 +52,8 @@ DIR_TSIG = "/etc/rackrelay/tsig"
 DIR_AGENT_KEY = "/etc/rackrelay/agent"
 DIR_RUN = "/run/rackrelay"
 DIR_STATE = "/var/lib/rackrelay"
+# One for each daemon that keeps anything.
+STATE_FOLDERS = ("named", "rsyslog", "squid")
 
 FILE_NAMED = "named.conf"
 FILE_NGINX = "nginx.conf"

@@ -18,7 +18,7 @@ from tests.dataplane.site import DOMAIN
 
 SIGNED, NO_TRANSFER, NO_UPDATE = "signed.example", "no-transfer.example", "no-update.example"
 OWNERS_SERIAL = 2026112201
-STATE = f"{names.DIR_STATE}/bind"
+STATE = f"{names.DIR_STATE}/named"
 
 # What docs/install.md tells the owner to write, for each zone with what is special about it.
 _CONFIGURATION = """
@@ -75,7 +75,7 @@ class ExternalBind:
         zones = "\n".join(_ZONE.format(name, special) for name, special in _ZONES.items())
         text = _CONFIGURATION.replace("@ZONES@", zones).replace("@STATE@", STATE).replace("@SECRET@", self.key.secret)
         self.pod.write(f"{names.DIR_RUN}/named.conf", text)
-        state = self.folder / "state" / "bind"
+        state = self.folder / "state" / "named"
         state.mkdir()
         for name in ("corp.example", *_ZONES):
             (state / f"{name}.db").write_text(_RECORDS)

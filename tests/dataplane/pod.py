@@ -14,10 +14,11 @@ from rackrelay import names
 from rackrelay.agent import processes
 from rackrelay.digest import config_digest
 from tests.dataplane.netns import Namespace
+from tests.dataplane.view import container_view
 
 SOURCE = Path(__file__).parents[2] / "operator"
 
-# The same as the containers of a pod: the image read-only, memory for /run and /tmp, volumes for the rest.
+# What the containers of a pod share: the image read-only, memory for /run and /tmp, volumes for the rest.
 _INIT = """
 set -e
 mount --make-rprivate /
@@ -116,13 +117,12 @@ class Pod:
             self.start_one(daemon)
 
     def start_one(self, name: str) -> None:
-        """Start one container's command with its rights."""
+        """Start one container's command with its rights and its mounts."""
         rights = _NAMED_ON_RACKS if name == "named" and self.is_rack else _UNPRIVILEGED
-        command = ["setpriv", *rights, "--", *_command(name, self.is_rack)]
+        command = ["chroot", str(self.merged), "setpriv", *rights, "--", *_command(name, self.is_rack)]
+        own = [*container_view(name, self.folder, self.merged), *command]
         with (self.folder / "log" / name).open("ab") as log:
-            self._daemons[name] = subprocess.Popen(
-                self._enter(*command), stdout=log, stderr=log, env=self._environment()
-            )
+            self._daemons[name] = subprocess.Popen(self._join(*own), stdout=log, stderr=log, env=self._environment())
 
     def stop_one(self, name: str, *, kill: bool = False) -> None:
         """End one container's process, by SIGKILL when asked to."""
@@ -202,7 +202,10 @@ class Pod:
         }
 
     def _enter(self, *command: str) -> list[str]:
-        return ["nsenter", "-t", self._target(), "-m", "-n", "-p", "chroot", str(self.merged), *command]
+        return self._join("chroot", str(self.merged), *command)
+
+    def _join(self, *command: str) -> list[str]:
+        return ["nsenter", "-t", self._target(), "-m", "-n", "-p", *command]
 
     def _target(self) -> str:
         """The pod's first process, which unshare has forked, as the host counts."""

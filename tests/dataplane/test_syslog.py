@@ -28,7 +28,7 @@ def find_line(site: Site, mark: str) -> tuple[str, str]:
     found: list[tuple[str, str]] = []
 
     def search() -> bool:
-        for file in (site.region.folder / "state" / "logs").glob("*/*.log"):
+        for file in (site.region.folder / "state" / "rsyslog" / "logs").glob("*/*.log"):
             for line in file.read_text(errors="replace").splitlines():
                 if mark in line:
                     found.append((file.parent.name, line))
@@ -78,5 +78,5 @@ def test_agents_own_line_stays_on_the_rack(site: Site) -> None:
     mark = secrets.token_hex(8)
     send(site, f"<14>{mark}: after the agent asked", "tcp")
     find_line(site, mark)
-    logs = Path(site.region.folder / "state" / "logs")
+    logs = Path(site.region.folder / "state" / "rsyslog" / "logs")
     assert not [f for f in logs.glob("*/*.log") if "rackrelay-health" in f.read_text(errors="replace")]

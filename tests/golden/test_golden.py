@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from rackrelay import names
-from rackrelay.agent.__main__ import STATE_FOLDERS
 from rackrelay.agent.check import COMMANDS, FILES
 from rackrelay.agent.expand import companions_of, expand
 from rackrelay.agent.settings import NodeValues, parse_duties
@@ -54,6 +53,13 @@ def test_text_is_the_golden_one(case: str, kind: str, golden: Callable[[Path, st
         golden(HERE / case / kind / name, text)
 
 
+def test_no_file_is_left_that_nothing_is_compared_with() -> None:
+    compared = {HERE / case / kind / name for case in CASES for kind in KINDS for name in render(case, kind)}
+    inputs = {HERE / case / "input.yaml" for case in CASES}
+    found = {file for file in HERE.rglob("*") if file.is_file() and not file.suffix.startswith(".py")}
+    assert found - compared == inputs
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
 def test_order_of_the_resources_does_not_matter(case: str, kind: str) -> None:
@@ -68,7 +74,7 @@ def checker(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         key = 'key "{}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
         pod.create(b"key", {names.tsig_file(r): key.format(names.tsig_key("metal", "demo", r)) for r in (1, 2)})
         spaces["checker"].sysctl("net.ipv4.ip_unprivileged_port_start", "0")
-        for folder in STATE_FOLDERS:
+        for folder in names.STATE_FOLDERS:
             (pod.folder / "state" / folder).mkdir()
         yield pod
         pod.destroy()

@@ -1,6 +1,7 @@
 """What README and docs tell a new user to type fits what the examples say."""
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -28,3 +29,11 @@ def test_the_operators_namespace_is_restricted_before_anything_is_in_it(guide: s
     text = (REPOSITORY / guide).read_text()
     label = "kubectl label namespace rackrelay pod-security.kubernetes.io/enforce=restricted"
     assert 0 < text.index(label) < text.index("helm install rackrelay")
+
+
+@pytest.mark.parametrize("base", ["debian@sha256:" + 64 * "1", ""])
+def test_images_are_built_from_the_base_that_make_is_given(base: str) -> None:
+    command = ["make", "--dry-run", "--directory", str(REPOSITORY), "images", "ENGINE=engine", f"BASE={base}"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "--target dataplane" in printed
+    assert printed.count(f"--build-arg BASE={base} ") == (2 if base else 0)

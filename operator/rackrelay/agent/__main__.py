@@ -7,6 +7,7 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 
+from rackrelay import names
 from rackrelay.agent import check, loops, processes, rack_loops, region_loops, status
 from rackrelay.agent.checks import CHECKS, CheckLoop
 from rackrelay.agent.listener import CARE_INTERVAL_S
@@ -18,7 +19,6 @@ from rackrelay.agent.settings import NodeValues, Paths, read_node_values
 from rackrelay.agent.swap import Swapper
 
 FILES_LIMIT = 16384
-STATE_FOLDERS = ("named", "rsyslog", "squid")
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def raise_file_limit() -> None:
 
 def make_state_folders(state: Path) -> None:
     """Create the daemons' folders where the volume lets us; where it does not, `prepare` has made them."""
-    for name in STATE_FOLDERS:
+    for name in names.STATE_FOLDERS:
         try:
             (state / name).mkdir(exist_ok=True)
         except OSError as error:

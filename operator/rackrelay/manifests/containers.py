@@ -4,10 +4,22 @@ from dataclasses import dataclass
 
 from rackrelay import names
 from rackrelay.manifests.meta import Manifest
+from rackrelay.manifests.mounts import build_mounts
 from rackrelay.model.pods import PodSettings
 
 CONFIG = f"{names.DIR_RUN}/"
-STATE_FOLDERS = ("named", "nginx", "rsyslog", "squid")
+
+# Processor time and about the memory that each has resident in use: nginx with both workers, rsyslogd in an outage,
+# Squid with its cache in memory full. Limits are the user's: one that ends or slows a daemon fails machines.
+REQUESTS = {
+    "prepare": ("10m", "16Mi"),
+    "agent": ("25m", "48Mi"),
+    "metadata": ("10m", "48Mi"),
+    "named": ("25m", "64Mi"),
+    "nginx": ("10m", "32Mi"),
+    "rsyslogd": ("10m", "32Mi"),
+    "squid": ("10m", "96Mi"),
+}
 
 
 @dataclass(frozen=True)
@@ -27,19 +39,17 @@ class Context:
     stop_after_s: int = 0
 
     def container(self, name: str, command: list[str], **more: object) -> Manifest:
-        """One unprivileged container with the mounts that all share."""
-        container: Manifest = {
+        """One unprivileged container with the mounts that are its own."""
+        return {
             "name": name,
             "image": self.image.name,
             "imagePullPolicy": self.image.pull_policy,
             "command": command,
             "securityContext": unprivileged(),
-            "volumeMounts": shared_mounts(),
+            "volumeMounts": build_mounts(name),
+            "resources": self._resources(name),
             **more,
         }
-        if name in self.pods.resources:
-            container["resources"] = dict(self.pods.resources[name])
-        return container
 
     def daemon(self, name: str, command: list[str], **more: object) -> Manifest:
         """A container that serves machines, and so goes on serving until they have heard that it leaves."""
@@ -48,14 +58,19 @@ class Context:
             container["lifecycle"] = {"preStop": {"sleep": {"seconds": self.stop_after_s}}}
         return container
 
+    def _resources(self, name: str) -> Manifest:
+        """The user's as they are, without our own beside them: a limit below these would be refused."""
+        if name in self.pods.resources:
+            return dict(self.pods.resources[name])
+        cpu, memory = REQUESTS[name]
+        return {"requests": {"cpu": cpu, "memory": memory}}
+
 
 def build_agent(context: Context, address_field: str) -> Manifest:
     """The agent as a native sidecar: daemons start once it has written their first configuration."""
     ready = {"exec": {"command": ["test", "-f", f"{names.DIR_RUN}/{names.FILE_READY}"]}}
-    agent = context.container("agent", ["python3", "-m", "rackrelay.agent"])
-    agent["volumeMounts"].append({"name": "agent-key", "mountPath": names.DIR_AGENT_KEY, "readOnly": True})
     return {
-        **agent,
+        **context.container("agent", ["python3", "-m", "rackrelay.agent"]),
         "restartPolicy": "Always",
         "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": 3600, "timeoutSeconds": 5},
         "env": [
@@ -67,12 +82,14 @@ def build_agent(context: Context, address_field: str) -> Manifest:
 
 
 def build_prepare(context: Context) -> Manifest:
-    """Give the folders of the node's own disk to the daemons' user; a new hostPath belongs to root."""
-    folders = " ".join(f"{names.DIR_STATE}/{folder}" for folder in STATE_FOLDERS)
+    """Give the folders of the node's own disk to the daemons' user; a new hostPath belongs to root.
+
+    It has ended before a daemon's folder is mounted: the kubelet would make one that is missing, for root.
+    """
+    folders = " ".join(f"{names.DIR_STATE}/{folder}" for folder in names.STATE_FOLDERS)
     script = f"mkdir -p {folders} && chown {names.UID}:{names.UID} {folders}"
     container = context.container("prepare", ["sh", "-c", script])
     container["securityContext"] = rooted("CHOWN")
-    container["volumeMounts"] = [m for m in container["volumeMounts"] if m["name"] == "state"]
     return container
 
 
@@ -122,18 +139,6 @@ def rooted(*capabilities: str) -> Manifest:
         "capabilities": {"drop": ["ALL"], "add": list(capabilities)},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-
-
-def shared_mounts() -> list[Manifest]:
-    """The mounts of every container, by the volumes of `pods.build_volumes`."""
-    return [
-        {"name": "config", "mountPath": names.DIR_CONFIG, "readOnly": True},
-        {"name": "zone", "mountPath": names.DIR_ZONE, "readOnly": True},
-        {"name": "tsig", "mountPath": names.DIR_TSIG, "readOnly": True},
-        {"name": "run", "mountPath": names.DIR_RUN},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a tmpfs of the pod's own
-        {"name": "state", "mountPath": names.DIR_STATE},
-    ]
 
 
 def _field_env(name: str, path: str) -> Manifest:

@@ -1,4 +1,4 @@
-"""Every value that goes into a daemon's configuration passes through here: quoted, or refused.
+"""Every value that goes into a daemon's configuration passes through here, or is refused here.
 
 Only what the daemons agree on is let through (addresses, networks, ports, domain names), so nothing that a user
 wrote can end a statement or start one. Raises errors.InvalidSpec that names the field.
@@ -20,13 +20,6 @@ def domain_name(field: str, text: str) -> str:
     if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise InvalidSpec(field, f"{text!r} is not a domain name")
     return name
-
-
-def quoted(field: str, text: str) -> str:
-    """The text between double quotes, for named, nginx and rsyslog alike; refuses what any of them would interpret."""
-    if not text.isascii() or not text.isprintable() or any(c in text for c in "\"\\$%`'{};"):
-        raise InvalidSpec(field, f"{text!r} cannot be quoted in a configuration file")
-    return f'"{text}"'
 
 
 def address(field: str, text: str) -> Address:

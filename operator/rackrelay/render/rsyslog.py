@@ -6,7 +6,7 @@ Nothing in it depends on the cluster, so rsyslogd is never restarted for a chang
 from rackrelay import names
 
 SPOOL = f"{names.DIR_STATE}/rsyslog"
-LOGS = f"{names.DIR_STATE}/logs"
+LOGS = f"{SPOOL}/logs"
 # A line with this program name and from this node goes back to the agent: that is how it sees rsyslogd work.
 HEALTH_PROGRAM = "rackrelay-health"
 
@@ -31,7 +31,10 @@ def relay_template() -> list[str]:
 
 
 def relay_intake() -> list[str]:
-    """UDP and TCP into one ruleset; the agent's own line is answered before the spool: an outage does not hold it."""
+    """UDP and TCP into one ruleset; the agent's own line is answered before the spool: an outage does not hold it.
+
+    From whoever reaches the port: a list of senders could be changed by a restart alone (docs/install.md).
+    """
     return [
         'ruleset(name="intake") {',
         f'    if $programname == "{HEALTH_PROGRAM}" and $fromhost-ip == "127.0.0.1" then {{',

@@ -4,8 +4,6 @@ Nothing in it depends on the cluster: reconfiguring Squid fails requests of clie
 it is nginx's to say, which stands in front; Squid says where to.
 """
 
-from collections.abc import Iterable
-
 from rackrelay import names
 
 CACHE = f"{names.DIR_STATE}/squid"
@@ -122,8 +120,3 @@ def destinations(literals_only: bool) -> list[str]:
         "http_access deny forbidden",
         "http_access allow all",
     ]
-
-
-def lines(*parts: Iterable[str]) -> list[str]:
-    """The parts with an empty line between them."""
-    return [line for part in parts for line in (*part, "")][:-1]

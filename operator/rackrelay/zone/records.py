@@ -94,15 +94,6 @@ class PrefixIndex:
                     return network
         return None
 
-    def find_all(self, address: Address) -> Iterator[Network]:
-        """All networks that hold it, the longest prefix first."""
-        number = int(address)
-        for version, shift in self._order:
-            if version == address.version:
-                network = self._tables[(version, shift)].get(number >> shift)
-                if network is not None:
-                    yield network
-
 
 def answer_subnets(
     subnets: Sequence[Subnet], racks: Iterable[RackView], faults: Faults = NO_FAULTS

@@ -30,6 +30,10 @@ def test_templates(case: str, golden: Callable[[Path, str], None]) -> None:
     golden(FOLDER / "golden" / f"{case}.yaml", render("--values", values, "--set", "crds.install=false"))
 
 
+def test_no_golden_file_is_left_that_nothing_is_compared_with() -> None:
+    assert {path.stem for path in (FOLDER / "golden").iterdir()} == set(CASES)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_lint_finds_nothing(case: str) -> None:
     done = run_helm("lint", CHART, "--strict", "--values", FOLDER / "values" / f"{case}.yaml")

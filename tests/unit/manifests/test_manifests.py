@@ -1,6 +1,7 @@
 """Manifests: what must hold for every object that rackrelay makes."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,10 +92,44 @@ def test_every_mount_has_its_volume(pod: gen.Manifest) -> None:
         assert len(set(paths)) == len(paths)
 
 
+def mounts_of(pod: gen.Manifest, volume: str) -> dict[str, gen.Manifest]:
+    """Who mounts a volume, and how."""
+    found = containers(pod).items()
+    return {name: m for name, container in found for m in container["volumeMounts"] if m["name"] == volume}
+
+
 @PODS
-def test_agents_key_is_seen_by_the_agent_alone(pod: gen.Manifest) -> None:
-    holders = [n for n, c in containers(pod).items() if any(m["name"] == "agent-key" for m in c["volumeMounts"])]
-    assert holders == ["agent"]
+@pytest.mark.parametrize(
+    ("volume", "who"),
+    [("agent-key", {"agent"}), ("tsig", {"agent", "named"}), ("config", {"agent"}), ("zone", {"agent"})],
+)
+def test_keys_and_mounted_files_are_seen_by_those_who_read_them(pod: gen.Manifest, volume: str, who: set[str]) -> None:
+    mounts = mounts_of(pod, volume)
+    assert set(mounts) == who
+    assert all(mount["readOnly"] for mount in mounts.values())
+
+
+@PODS
+def test_daemons_cannot_change_their_configuration(pod: gen.Manifest) -> None:
+    assert [n for n, mount in mounts_of(pod, "run").items() if not mount.get("readOnly")] == ["agent"]
+
+
+@PODS
+def test_daemon_sees_its_own_part_of_the_state_alone(pod: gen.Manifest) -> None:
+    mounts = mounts_of(pod, "state")
+    assert {n for n, mount in mounts.items() if "subPath" not in mount} <= {"agent", "prepare"}
+    parts = {n: (m["mountPath"], m["subPath"]) for n, m in mounts.items() if "subPath" in m}
+    folders = {"named": "named", "rsyslogd": "rsyslog", "squid": "squid"}
+    assert parts == {daemon: (f"/var/lib/rackrelay/{folder}", folder) for daemon, folder in folders.items()}
+    assert set(folders.values()) == set(names.STATE_FOLDERS)
+
+
+def test_folders_are_the_daemons_users_before_they_are_mounted() -> None:
+    prepare, *_ = RACK_POD["initContainers"]
+    assert prepare["name"] == "prepare"
+    assert "restartPolicy" not in prepare
+    for folder in names.STATE_FOLDERS:
+        assert prepare["command"][-1].count(f"/var/lib/rackrelay/{folder}") == 2
 
 
 @PODS
@@ -154,11 +189,31 @@ def test_pods_of_a_region_start_together() -> None:
 
 
 @PODS
-def test_resources_by_daemon(pod: gen.Manifest) -> None:
-    assert not [n for n, c in containers(pod).items() if "resources" in c]
-    wanted = {"squid": {"limits": {"memory": "1Gi"}}}
-    built = pod_of(rack_objects(gen.rack(pods=PodSettings(node_selector=gen.RACK_NODES, resources=wanted))))
-    assert {n: c["resources"] for n, c in containers(built).items() if "resources" in c} == wanted
+def test_every_container_requests_a_little_and_nothing_limits_it(pod: gen.Manifest) -> None:
+    for container in containers(pod).values():
+        assert set(container["resources"]) == {"requests"}
+        assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize("given", [{"limits": {"memory": "16Mi"}}, {}])
+def test_users_resources_of_a_daemon_are_all_that_it_has(given: gen.Manifest) -> None:
+    settings = PodSettings(node_selector=gen.RACK_NODES, resources={"squid": given})
+    found = containers(pod_of(rack_objects(gen.rack(pods=settings))))
+    assert found["squid"]["resources"] == given
+    assert found["named"]["resources"] == containers(RACK_POD)["named"]["resources"]
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("cpu", "m"), ("memory", "Mi")])
+def test_requests_are_those_of_the_document(kind: str, unit: str) -> None:
+    racks, regions = (
+        {n: c["resources"]["requests"][kind] for n, c in containers(pod).items() if n != "prepare"}
+        for pod in (RACK_POD, REGION_POD)
+    )
+    order = ("agent", "named", "nginx", "rsyslogd", "squid", "metadata")
+    sums = [f"{sum(int(one.removesuffix(unit)) for one in pod.values())}{unit}" for pod in (racks, regions)]
+    row = " | ".join([kind, *((racks | regions)[name] for name in order), *sums])
+    assert racks.items() <= regions.items()
+    assert f"| {row} |" in (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 
 
 def test_pull_policy_is_the_operators() -> None:
