@@ -70,7 +70,7 @@ def syslog(report: Report) -> None:
     for protocol in ("--udp", "--tcp"):
         line = f"demo{protocol}-{time.time_ns()}"
         report.ask("m1", "logger", "--server", NAME_A, "--port", "5247", protocol, line)
-        found = report.wait("at the region", partial(_collected, report, line), 30)
+        found = report.wait("at the region", partial(find_line, report, line), 30)
         report.say(f"      {found}")
         expect(" m1 " in found, f"the line does not carry the machine's hostname m1: {found}")
         expect(any(a in found for a in M1), f"the line does not carry the machine's address: {found}")
@@ -145,7 +145,8 @@ STEPS = (
 )
 
 
-def _collected(report: Report, line: str) -> str:
+def find_line(report: Report, line: str) -> str:
+    """What a region has written of a line, empty while none has it."""
     for pod in region_pods(report.lab):
         search = ["exec", "-n", NAMESPACE, pod, "-c", "rsyslogd", "--", "grep", "-rhF", line, LOGS]
         found = report.lab.kubectl(*search, check=False)
