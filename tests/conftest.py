@@ -1,10 +1,12 @@
-"""What all tests share: one flag that rewrites golden files."""
+"""What all tests share: one flag that rewrites golden files, and which of them may run side by side."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+LAB = Path(__file__).parent / "e2e"
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
@@ -13,6 +15,13 @@ settings.load_profile("patient")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files anew instead of comparing")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two workers (`make test`) one runs what needs the lab and one the rest: each mostly waits for daemons."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("lab" if item.path.is_relative_to(LAB) else "rest"))
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 @pytest.fixture

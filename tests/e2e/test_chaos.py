@@ -6,7 +6,7 @@ from lab.demo import product
 from lab.demo.report import Report
 from tests.e2e.chaos.run import Storm, prepare, run_storm
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.last]
 
 STORM = Storm(lasts_s=180, seed=20, bound_s=1.5)
 
