@@ -28,7 +28,7 @@ demo: lab ## the main job, step by step, on a real cluster on this machine (firs
 .PHONY: test
 test: lint lab ## all tests (first time about 55 min, then about 35)
 	$(BIN)/python -m lab images
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/ready ## format, style, types and layers

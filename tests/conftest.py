@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-
-LAB = Path(__file__).parent / "e2e"
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
@@ -18,10 +18,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two workers (`make test`) one runs what needs the lab and one the rest: each mostly waits for daemons."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("lab" if item.path.is_relative_to(LAB) else "rest"))
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+class TwoSides(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Of two workers one runs what needs the lab and the other the rest: each mostly waits for daemons."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "lab" if nodeid.startswith("tests/e2e/") else "rest"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoSides:
+    return TwoSides(config, log)
 
 
 @pytest.fixture

@@ -1,24 +1,18 @@
-"""Every bench runs, with the fewest runs it has. What it measures is nobody's business here."""
-
-import math
+"""Every bench that needs the lab runs."""
 
 import pytest
 
 from lab.cluster import Lab
 from tests.bench.registry import BENCHES, Bench
-from tests.bench.workshop import Workshop
+from tests.bench.trial import try_out
+
+pytestmark = pytest.mark.e2e
 
 # What all these tests use was installed by the bench of that already.
-OTHERS = [bench for bench in BENCHES if bench.name != "install"]
+ON_THE_LAB = [bench for bench in BENCHES if bench.needs == "lab" and bench.name != "install"]
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("bench", OTHERS, ids=lambda bench: bench.name)
+@pytest.mark.parametrize("bench", ON_THE_LAB, ids=lambda bench: bench.name)
 def test_it_runs(bench: Bench, lab: Lab) -> None:
-    with Workshop(quick=True, lab=lab) as workshop:
-        results = bench.run(workshop)
-    assert results
-    assert len({result.name for result in results}) == len(results)
-    for result in results:
-        assert math.isfinite(result.ours), result
-        assert result.spread[0] <= result.spread[1], result
+    try_out(bench, lab)
