@@ -11,7 +11,8 @@ import pytest
 
 from lab import network
 from lab.cluster import Lab
-from lab.demo.isolation import OPEN, REFUSED, isolation
+from lab.demo.isolation import REFUSED, isolation
+from lab.demo.knock import OPEN
 from lab.demo.product import RACKS_A, rack_pods
 from lab.demo.report import DemoError, Report
 from lab.network import node_rules
