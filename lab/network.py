@@ -94,13 +94,20 @@ def set_cable(site: Site, host: str, interface: str, connected: bool) -> None:
 
 def set_loss(site: Site, host: str, interface: str, percent: float) -> None:
     """The share of packets that the interface drops from now on, in each direction; 0 ends it."""
+    run([*site.enter(host), "nft", "-f", "-"], stdin=loss_rules(interface, percent))
+
+
+def loss_rules(interface: str, percent: float) -> str:
+    """The packet rules of an interface that loses that share; they replace those of another share."""
     table = f"table netdev lab_loss_{interface}"
     lines = [table, f"delete {table}"]
     if percent:
-        drop = f"numgen random mod 10000 < {round(percent * 100)} drop"
+        # nft takes no comparison that is always true or never.
+        share = f"numgen random mod 10000 < {max(1, round(percent * 100))} " if percent < 99.99 else ""
         for way in ("ingress", "egress"):
-            lines.append(f"{table} {{ {_chain(way, f'filter hook {way} device {interface} priority 0', drop)} }}")
-    run([*site.enter(host), "nft", "-f", "-"], stdin="\n".join(lines) + "\n")
+            hook = f"filter hook {way} device {interface} priority 0"
+            lines.append(f"{table} {{ {_chain(way, hook, f'{share}drop')} }}")
+    return "\n".join(lines) + "\n"
 
 
 def delete_host(site: Site, host: str) -> None:

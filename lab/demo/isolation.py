@@ -10,25 +10,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from lab.apiserver import SERVICE_ADDRESS
 from lab.cluster import Lab
+from lab.demo import knock
+from lab.demo.knock import OPEN
 from lab.demo.product import NAMESPACE, region_pods
 from lab.demo.report import Report, expect
 from lab.network import API_ADDRESS
 from lab.shell import in_parallel
 from lab.topology import Machine, Node, Topology, Wan
 
-OPEN, REFUSED, SILENT = "open", "connection refused", "silent"
+REFUSED = "connection refused"
 MACHINE_PATIENCE_S, RACK_PATIENCE_S = 1, 5
 _KUBELET, _METADATA = 10250, 5240
-# $0 is the patience, every further argument ADDRESS/PORT.
-_CONNECT = """
-for at; do
-    { said=$(LC_ALL=C timeout "$0" bash -c "exec 3<>/dev/tcp/$at" 2>&1); echo "$at $? ${said##*: }"; } &
-done
-wait
-"""
 
 
 @dataclass(frozen=True)
@@ -161,10 +157,11 @@ def reach_nothing(report: Report, host: str, targets: Sequence[Target]) -> None:
 
 
 def connect(report: Report, host: str, targets: Sequence[Target], patience_s: int) -> dict[Target, str]:
-    """What came of a connection to each target, all at once: OPEN, REFUSED, SILENT, or why the host has no way."""
-    argv = ["bash", "-c", _CONNECT, str(patience_s), *(target.at for target in targets)]
+    """What came of a connection to each target, all at once: OPEN, REFUSED, silent, or why the host has no way."""
+    argv = ["python3", "-", str(patience_s), *(target.at for target in targets)]
+    program = Path(knock.__file__).read_text()
     report.say(f"  {host}$ connect to each of these, for {patience_s} s")
-    outcomes = parse_outcomes(report.lab.run_in(host, argv, timeout_s=60).stdout)
+    outcomes = parse_outcomes(report.lab.run_in(host, argv, stdin=program, timeout_s=60).stdout)
     missing = [str(target) for target in targets if target.at not in outcomes]
     expect(not missing, f"{host} said nothing of {', '.join(missing)}")
     found = {target: outcomes[target.at] for target in targets}
@@ -174,13 +171,8 @@ def connect(report: Report, host: str, targets: Sequence[Target], patience_s: in
 
 
 def parse_outcomes(said: str) -> dict[str, str]:
-    """ADDRESS/PORT -> outcome, of lines with an address, an exit code and the system's words for an error."""
-    outcomes = {}
-    for line in said.splitlines():
-        at, code, *words = line.split()
-        # timeout(1): 124 when time was up.
-        outcomes[at] = {"0": OPEN, "124": SILENT}.get(code, " ".join(words).lower())
-    return outcomes
+    """ADDRESS/PORT -> outcome, of what knock.py prints."""
+    return {at: outcome for at, _, outcome in (line.partition(" ") for line in said.splitlines())}
 
 
 def _uplink_node(topology: Topology) -> Node | None:

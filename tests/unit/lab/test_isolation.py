@@ -11,9 +11,7 @@ import pytest
 
 from lab.cluster import Lab
 from lab.demo.isolation import (
-    OPEN,
     REFUSED,
-    SILENT,
     Target,
     Way,
     connect,
@@ -24,6 +22,7 @@ from lab.demo.isolation import (
     reach_nothing,
     tcp_ports,
 )
+from lab.demo.knock import OPEN, SILENT, knock
 from lab.demo.report import DemoError, Report
 from lab.topology import DEFAULT, load_topology
 
@@ -40,7 +39,7 @@ class FakeHost:
     said: str
 
     def run_in(
-        self, host: str, argv: Sequence[str], timeout_s: float | None = None
+        self, host: str, argv: Sequence[str], stdin: str, timeout_s: float | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(argv, 0, self.said, "")
 
@@ -50,17 +49,17 @@ def hears(*lines: str) -> Report:
     return Report(cast(Lab, FakeHost("\n".join(lines))), io.StringIO())
 
 
-OPEN_API, SILENT_API, REFUSED_API = "10.96.0.1/443 0 ", "10.96.0.1/443 124 ", "10.96.0.1/443 1 Connection refused"
-REFUSED_NODE, NO_WAY_TO_NODE = "fd00:30::11/10250 1 Connection refused", "fd00:30::11/10250 1 Network is unreachable"
+OPEN_API, SILENT_API, REFUSED_API = "10.96.0.1/443 open", "10.96.0.1/443 silent", "10.96.0.1/443 connection refused"
+REFUSED_NODE, NO_WAY_TO_NODE = "fd00:30::11/10250 connection refused", "fd00:30::11/10250 network is unreachable"
 
 
 class FakeRemote:
     """Runs commands here, where there are sockets to connect to."""
 
     def run_in(
-        self, host: str, argv: Sequence[str], timeout_s: float | None = None
+        self, host: str, argv: Sequence[str], stdin: str, timeout_s: float | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=timeout_s)
+        return subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, text=True, timeout=timeout_s)
 
 
 def test_connections_are_real() -> None:
@@ -71,8 +70,15 @@ def test_connections_are_real() -> None:
         assert connect(report, "m1", [accepts, refuses], 5) == {accepts: OPEN, refuses: REFUSED}
 
 
+def test_who_does_not_answer_is_silent() -> None:
+    # A server that accepts nobody answers until its backlog is full.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        place = "/".join(str(part) for part in server.getsockname())
+        assert [knock(place, 0.1) for _ in range(3)][-1] == SILENT
+
+
 def test_outcomes_are_told_apart() -> None:
-    said = "\n".join([OPEN_API, REFUSED_NODE, "a/1 124 ", "b/2 1 Network is unreachable"])
+    said = "\n".join([OPEN_API, REFUSED_NODE, "a/1 silent", "b/2 network is unreachable"])
     outcomes = {"10.96.0.1/443": OPEN, "fd00:30::11/10250": REFUSED, "a/1": SILENT, "b/2": "network is unreachable"}
     assert parse_outcomes(said) == outcomes
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from lab.errors import LabError
-from lab.network import host_end, interfaces, node_rules, port_name
+from lab.network import host_end, interfaces, loss_rules, node_rules, port_name
 from lab.site import Site, check_name, hosts
 from lab.topology import DEFAULT, Link, load_topology
 
@@ -31,6 +31,14 @@ def test_region_hides_its_pods_behind_its_uplink() -> None:
 def test_nft_accepts_the_rules(node) -> None:  # type: ignore[no-untyped-def]
     check = ["unshare", "--net", "nft", "--check", "--file", "-"]
     done = subprocess.run(check, input=node_rules(SITE, node), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nft checks rules as root only")
+@pytest.mark.parametrize("percent", [0, 0.001, 50, 99.985, 99.995, 100])
+def test_nft_accepts_every_share(percent: float) -> None:
+    check = ["unshare", "--net", "nft", "--check", "--file", "-"]
+    done = subprocess.run(check, input=loss_rules("lo", percent), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
