@@ -12,7 +12,7 @@ CRDS = Path(__file__).parents[2] / "crds"
 
 @pytest.fixture(scope="session")
 def api_server() -> Iterator[ApiServer]:
-    """Tests that kill their API server, or fill it, start one of their own."""
+    """Tests that fill their API server start one of their own; those that kill it use `mortal_server`."""
     with ApiServer() as server:
         server.kubectl("apply", "-f", str(CRDS))
         server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))

@@ -8,6 +8,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -58,7 +59,8 @@ class FakeNameServer:
 
     `silent`: it hears and does not answer. `silent_after`: so many UPDATEs it takes and does not answer more.
     `lose_answers`: so many answers to UPDATEs are lost. `tsig_error`: what it
-    holds against every signature. Without a key every UPDATE and transfer is refused.
+    holds against every signature. Without a key every UPDATE and transfer is refused. `before_transfer` is called when
+    a transfer is asked for; while it runs nothing is answered, and with an OSError of it the transfer never is.
     """
 
     def __init__(self, zone: Zone, key: Key | None, address: str = "127.0.0.1", port: int = 0) -> None:
@@ -68,7 +70,9 @@ class FakeNameServer:
         self.silent_after: int | None = None
         self.lose_answers = 0
         self.tsig_error: dns.rcode.Rcode | None = None
+        self.before_transfer: Callable[[], object] = bool
         self.record = Record(history=[zone])
+        self._parsed: tuple[Zone, list[dns.rrset.RRset]] | None = None
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -114,10 +118,10 @@ class FakeNameServer:
                     connection, _ = sock.accept()
                 except TimeoutError:
                     continue
-                with connection, contextlib.suppress(OSError, struct.error):
-                    connection.settimeout(1.0)
-                    (length,) = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
-                    for answer in self._answers(connection.recv(length, socket.MSG_WAITALL)):
+                connection.settimeout(1.0)
+                with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError, struct.error):
+                    (length,) = struct.unpack("!H", stream.read(2))
+                    for answer in self._answers(stream.read(length)):
                         connection.sendall(struct.pack("!H", len(answer)) + answer)
 
     def _answers(self, wire: bytes) -> list[bytes]:
@@ -152,18 +156,25 @@ class FakeNameServer:
     def _look_up(self, query: dns.message.Message, answer: dns.message.Message) -> None:
         (question,) = query.question
         apex = dns.name.from_text(self.zone.domain)
-        records = _records(self.zone)
         if question.rdtype == dns.rdatatype.AXFR:
+            self.before_transfer()
             self.record.transfers += 1
             if not query.had_tsig:
                 answer.set_rcode(dns.rcode.REFUSED)
                 return
+            records = self._records()
             answer.answer = [*records, records[0]]
             return
         self.record.queries += 1
-        answer.answer = [r for r in records if (r.name, r.rdtype) == (question.name, question.rdtype)]
+        answer.answer = [r for r in self._records() if (r.name, r.rdtype) == (question.name, question.rdtype)]
         if not answer.answer and question.name != apex:
             answer.set_rcode(dns.rcode.NXDOMAIN)
+
+    def _records(self) -> list[dns.rrset.RRset]:
+        # A long zone takes longer to parse than probes are apart.
+        if self._parsed is None or self._parsed[0] is not self.zone:
+            self._parsed = (self.zone, _records(self.zone))
+        return self._parsed[1]
 
     def _update(self, query: dns.update.UpdateMessage) -> dns.rcode.Rcode:
         if not query.had_tsig:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -30,15 +31,19 @@ BY_RIGHT = {
 
 
 class Operator:
-    """`python -m rackrelay` for one namespace, started and ended as often as wanted; its log goes on."""
+    """`python -m rackrelay` for one namespace, started and ended as often as wanted; its log goes on.
+
+    Who changes `module` or `environment` does so before it starts.
+    """
 
     def __init__(self, kubeconfig: Path, namespace: str, folder: Path) -> None:
         self.log_file = folder / "operator.log"
         self.starts = 0
-        self._environment = {
+        self.module = "rackrelay"
+        self.environment = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig),
-            "PYTHONPATH": str(REPOSITORY / "operator"),
+            "PYTHONPATH": f"{REPOSITORY / 'operator'}{os.pathsep}{REPOSITORY}",
             "REGION_NAMESPACES": namespace,
             "DATAPLANE_IMAGE": "rackrelay/dataplane:test",
             "HEALTH_PORT": str(_free_port()),
@@ -52,7 +57,7 @@ class Operator:
         self.starts += 1
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rackrelay"], env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", self.module], env=self.environment, stdout=log, stderr=log
             )
 
     def wait_started(self) -> None:
@@ -61,9 +66,19 @@ class Operator:
 
     def metrics(self) -> str:
         """What Prometheus would read."""
-        url = f"http://127.0.0.1:{self._environment['METRICS_PORT']}/metrics"
+        url = f"http://127.0.0.1:{self.environment['METRICS_PORT']}/metrics"
         with urllib.request.urlopen(url, timeout=10) as response:
             return str(response.read().decode())
+
+    def ask_health(self, path: str) -> int:
+        """The HTTP status that the kubelet would get."""
+        url = f"http://127.0.0.1:{self.environment['HEALTH_PORT']}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
 
     def stop(self) -> None:
         """It ends in good order, and says so by its exit code."""

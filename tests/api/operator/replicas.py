@@ -25,12 +25,7 @@ class Replica(Operator):
         folder.mkdir()
         super().__init__(write_kubeconfig(rig.cluster, rig.namespace, folder), rig.namespace, folder)
         if elects:
-            self._environment |= {"LEASE_NAMESPACE": HOME, "LEASE_NAME": LEASE_NAME}
-
-    @property
-    def port(self) -> int:
-        """Where it answers the kubelet."""
-        return int(self._environment["HEALTH_PORT"])
+            self.environment |= {"LEASE_NAMESPACE": HOME, "LEASE_NAME": LEASE_NAME}
 
     def pause(self) -> None:
         """It does nothing until `resume`, and does not know it."""

@@ -30,7 +30,8 @@ from rackrelay.cluster.client import (
 )
 from rackrelay.digest import config_digest
 from rackrelay.errors import InvalidSpec
-from rackrelay.zone.plan import Zone, parse_zone_text
+from rackrelay.zone.kept import read_zone
+from rackrelay.zone.plan import Zone
 from rackrelay.zone.publish import Key
 from tests.api.operator.cluster import Cluster, Manifest, wait_for
 from tests.api.operator.process import BY_RIGHT, Operator, write_kubeconfig
@@ -106,7 +107,7 @@ class Rig:
 
     def __init__(self, server: ApiServer, namespace: str, folder: Path) -> None:
         self.cluster = Cluster(server)
-        self.namespace = namespace
+        self.namespace, self.domain = namespace, DOMAIN
         self.pods: dict[str, FakePod] = {}
         self._cleanup = ExitStack()
         self._cleanup.callback(self.cluster.close)
@@ -123,6 +124,13 @@ class Rig:
                 pod.power_off()
             for node in self.cluster.list_all(NODE):
                 self.cluster.delete(NODE, "", node["metadata"]["name"])
+
+    def hand_over(self, operator: Operator) -> None:
+        """From now on this is the namespace's operator, which runs; the one before has ended in good order."""
+        self._cleanup.callback(operator.kill)
+        before, self.operator = self.operator, operator
+        before.stop()
+        assert "Traceback" not in before.log, before.log
 
     # What users do.
 
@@ -221,7 +229,7 @@ class Rig:
         """The zone in its ConfigMap; None when there is none, or it cannot be read."""
         found = self.get(CONFIG_MAP, names.zone_config(REGION_NAME))
         try:
-            return parse_zone_text(found["data"][names.KEY_ZONE_TEXT], DOMAIN) if found else None
+            return read_zone(found, self.domain) if found else None
         except InvalidSpec:
             return None
 
@@ -275,7 +283,7 @@ class Rig:
 
     def mounted_zone(self) -> Zone:
         """The published zone; an empty one with serial 0 when there is none."""
-        return self.published() or Zone(DOMAIN, 15, 0)
+        return self.published() or Zone(self.domain, 15, 0)
 
     def tsig_key(self, rotation: int = 1) -> Key:
         data = self._secret(names.tsig_secret(REGION_NAME, rotation))

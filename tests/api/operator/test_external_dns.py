@@ -25,6 +25,7 @@ NAME = "10-10-0-0--24"
 def site(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A region with one replica and two racks on one subnet."""
     with open_rig(api_server, tmp_path_factory.mktemp("external")) as rig:
+        rig.operator.environment["LOG_LEVEL"] = "DEBUG"
         rig.operator.start()
         rig.apply("RegionController", REGION_NAME, {"replicas": 1})
         rig.apply_demo("rack.yaml")
@@ -131,8 +132,11 @@ def test_restarted_operator_sends_nothing(site: Rig, outside: FakeExternal) -> N
     assert len(outside.record.updates) == updates
 
 
-def test_keys_are_never_logged(site: Rig) -> None:
-    assert KEY.secret not in site.operator.log
+def test_keys_are_never_logged_whatever_the_level(site: Rig) -> None:
+    log = site.operator.log
+    assert " DEBUG " in log
+    assert KEY.secret not in log
+    assert base64.b64encode(KEY.secret.encode()).decode() not in log
 
 
 def test_servers_of_others_are_left_as_they_are_when_they_are_no_longer_used(site: Rig, outside: FakeExternal) -> None:
