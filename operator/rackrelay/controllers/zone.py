@@ -28,6 +28,8 @@ from rackrelay.zone.records import Answer, Rrsets, answer_subnets, build_rrsets
 
 # A server that could not be put right by one new version gets another one, but not as fast as we can write.
 RENEW_AFTER_S = 1.0
+# How soon an operator that starts looks again whether everybody has been asked.
+UNSETTLED_S = 0.25
 
 
 async def reconcile_zone(context: Context, region: RegionController) -> None:
@@ -43,6 +45,8 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     published, version = read_published(context, region)
     servers = context.inventory.servers_of(region)
     if not is_settled(context, region, servers):
+        # By its failures it would be tried ever more rarely, and regions can tell after four seconds.
+        context.queue.add_later(Key("zone", *region.meta.key), UNSETTLED_S)
         raise NotReady("racks are still being asked for the first time")
     answers = find_answers(context, region)
     rrsets = build_rrsets(answers, [s.cidr for s in context.inventory.subnets_of(region) if s.managed])

@@ -194,9 +194,12 @@ async def test_nothing_is_decided_before_every_server_was_asked(lab: Lab) -> Non
     lab.add_rack(2)
     lab.add_rack(3)
     lab.see(2, 0)
+    lab.site.waiting()
     with pytest.raises(NotReady, match="asked"):
         await lab.reconcile()
     assert lab.kept is None
+    # Soon, and not when its failures have had their turn.
+    assert lab.site.waiting() == {"zone demo"}
 
 
 @pytest.mark.parametrize(
