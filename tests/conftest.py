@@ -25,7 +25,8 @@ class TwoSides(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
     """Of two workers one runs what needs the lab and the other the rest: each mostly waits for daemons."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "lab" if nodeid.startswith("tests/e2e/") else "rest"
+        # The largest comes first, so that one worker has these and then the lab, and the other all between.
+        return {"unit": "quick", "golden": "quick", "e2e": "lab"}.get(nodeid.split("/")[1], "daemons")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoSides:

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 import dns.exception
@@ -34,15 +34,23 @@ class Question(NamedTuple):
 
 
 def plan_questions(subnets: Iterable[Manifest], pods: Iterable[Manifest]) -> Iterator[Question]:
-    """One question for each subnet whose name has an address and each of its racks that is in reach."""
+    """One question for each type of addresses that a subnet's name has and each of its racks that is in reach."""
     nodes = {pod["spec"].get("nodeName"): pod.get("status", {}).get("hostIP") for pod in pods}
     for subnet in filter(is_served, subnets):
         status = subnet["status"]
-        record = "A" if ip_network(subnet["spec"]["cidr"]).version == 4 else "AAAA"
         for rack in status.get("racks", ()):
             server = nodes.get(rack["name"])
             if server and rack.get("tier") != "Unreachable":
-                yield Question(rack["name"], server, status["dnsName"], record, frozenset(status["addresses"]))
+                for record, addresses in by_type(status["addresses"]):
+                    yield Question(rack["name"], server, status["dnsName"], record, addresses)
+
+
+def by_type(addresses: Iterable[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """A and AAAA with the addresses of each, if there are any."""
+    found = [ip_address(text) for text in addresses]
+    for record, version in (("A", 4), ("AAAA", 6)):
+        if own := frozenset(str(address) for address in found if address.version == version):
+            yield record, own
 
 
 def is_served(subnet: Manifest) -> bool:

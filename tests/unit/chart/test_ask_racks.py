@@ -75,6 +75,15 @@ def test_ipv6_subnet_is_asked_for_aaaa() -> None:
     assert question.record == "AAAA"
 
 
+def test_name_with_both_families_is_asked_for_each() -> None:
+    subnet = build_subnet("10.10.0.0/24", ["10.10.0.2", "fd00:10::2", "fd00:10::3"], ("n1", "Healthy"))
+    questions = list(ask_racks.plan_questions([subnet], [build_pod("n1", "192.0.2.1")]))
+    assert [(q.record, q.expected) for q in questions] == [
+        ("A", {"10.10.0.2"}),
+        ("AAAA", {"fd00:10::2", "fd00:10::3"}),
+    ]
+
+
 @pytest.mark.parametrize(
     "subnet",
     [
