@@ -17,8 +17,8 @@ from rackrelay import names
 from rackrelay.cluster.cache import KINDS, object_key
 from rackrelay.cluster.client import PAGE, SELECTORS, Kind
 from rackrelay.cluster.endpoint import Endpoint
-from rackrelay.controllers.context import Context
 from rackrelay.controllers.routing import route
+from rackrelay.controllers.state.context import Context
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 2, 1, 2
 USER_TIMEOUT_MS = 5000

@@ -21,11 +21,11 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import REGION, SECRET
-from rackrelay.controllers.context import Context
-from rackrelay.controllers.evidence import EvidenceBook
-from rackrelay.controllers.external import external_condition, external_keys, reconcile_external
-from rackrelay.controllers.memory import ZoneState
-from rackrelay.controllers.queue import Queue
+from rackrelay.controllers.publish.external import external_condition, external_keys, reconcile_external
+from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.state.evidence import EvidenceBook
+from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.queue import Queue
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import ExternalDNS

@@ -17,7 +17,7 @@ import dns.update
 import pytest
 
 from rackrelay import names
-from rackrelay.controllers.keys import KeyPlan, next_plan
+from rackrelay.controllers.resources.keys import KeyPlan, next_plan
 from rackrelay.digest import config_digest
 from rackrelay.manifests.secrets import build_keys_secret
 from rackrelay.render.rack import render_rack

@@ -13,9 +13,9 @@ import pytest
 
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Kind, Manifest
-from rackrelay.controllers import repairs
-from rackrelay.controllers.evidence import EvidenceBook
-from rackrelay.controllers.queue import Queue
+from rackrelay.controllers.publish import repairs
+from rackrelay.controllers.state.evidence import EvidenceBook
+from rackrelay.controllers.state.queue import Queue
 from rackrelay.datagrams import Place
 from rackrelay.errors import NotLeading
 from rackrelay.model.observed import NameServer

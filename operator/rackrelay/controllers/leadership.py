@@ -4,11 +4,11 @@ import asyncio
 import logging
 from typing import Protocol
 
-from rackrelay.controllers.context import Context
-from rackrelay.controllers.keys import learn_keys
-from rackrelay.controllers.repairs import stop_repairs
+from rackrelay.controllers.publish.repairs import stop_repairs
+from rackrelay.controllers.publish.verify import verify_forever
+from rackrelay.controllers.resources.keys import learn_keys
 from rackrelay.controllers.routing import enqueue_namespace
-from rackrelay.controllers.verify import verify_forever
+from rackrelay.controllers.state.context import Context
 from rackrelay.errors import ClusterError
 
 WORKERS = 4

@@ -49,7 +49,7 @@ def build_region_workload(region: RegionController, image: Image, restart_digest
 
 
 def build_rack_workload(rack: RackController, region: RegionController, image: Image, restart_digest: str) -> Manifest:
-    """The DaemonSet. The operator replaces its pods (`controllers/rollout.py`), one rack of a subnet at a time."""
+    """The DaemonSet. The operator replaces its pods, one rack of a subnet at a time."""
     labels = rack_labels(rack.meta.name)
     context = Context(_image(rack.pods, image), rack.pods, _remembered_s(region) + STOP_MARGIN_S)
     # Not in the selector, which cannot be changed: a RackController may be given another region.

@@ -1,7 +1,7 @@
 """`kubectl describe subnet` shows which share of its machines each rack will get."""
 
 from lab.apiserver import ApiServer
-from rackrelay.controllers.subnet import status_fields
+from rackrelay.controllers.resources.subnet import status_fields
 from rackrelay.zone.records import answer_subnets
 from tests import gen
 from tests.api.crds.resources import Resources

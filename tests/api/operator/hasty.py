@@ -4,7 +4,7 @@ import functools
 import sys
 
 from rackrelay.__main__ import main
-from rackrelay.controllers import verify
+from rackrelay.controllers.publish import verify
 
 if __name__ == "__main__":
     verify.Rota = functools.partial(verify.Rota, every_s=0.5)  # type: ignore[misc, assignment]

@@ -8,14 +8,14 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
-from rackrelay.controllers import repairs
-from rackrelay.controllers.evidence import EvidenceBook
-from rackrelay.controllers.queue import Queue
+from rackrelay.controllers.publish import repairs
+from rackrelay.controllers.state.evidence import EvidenceBook
+from rackrelay.controllers.state.queue import Queue
 from rackrelay.settings import Settings
 from tests import gen
 from tests.fakes.api import FakeClient
+from tests.unit.controllers.publish.zone_lab import Lab
 from tests.unit.controllers.site import Site, never
-from tests.unit.controllers.zone_lab import Lab
 
 SETTINGS = Settings("rackrelay/dataplane:test", (gen.NAMESPACE,))
 

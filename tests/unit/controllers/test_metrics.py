@@ -7,11 +7,11 @@ import pytest
 from lab.paths import REPOSITORY
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.external import external_keys
-from rackrelay.controllers.memory import ExternalSight, ZoneState
 from rackrelay.controllers.metrics import build_metrics
-from rackrelay.controllers.queue import Key
-from rackrelay.controllers.zone import find_answers
+from rackrelay.controllers.publish.external import external_keys
+from rackrelay.controllers.publish.zone import find_answers
+from rackrelay.controllers.state.memory import ExternalSight, ZoneState
+from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import NotLeading
 from rackrelay.model.region import RegionController
 from rackrelay.zone.external import Trouble

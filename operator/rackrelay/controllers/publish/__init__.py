@@ -1,0 +1,1 @@
+"""From judgements to name servers: the zone decided, kept, sent, repaired, compared."""

@@ -1,0 +1,214 @@
+"""One region's zone: decide it from the evidence, keep it durably, bring every name server to it.
+
+The order of a change matters: first the ConfigMap, then the servers. An operator that dies in between leaves servers
+behind the ConfigMap, which the next one repairs; the other way round a serial could be used twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rackrelay.cluster.client import REGION
+from rackrelay.controllers.publish.external import external_keys
+from rackrelay.controllers.publish.keep import read_published, write_published
+from rackrelay.controllers.publish.repairs import Version, repair_all
+from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.queue import Key
+from rackrelay.controllers.watch.judging import views_of
+from rackrelay.controllers.watch.link_faults import find_link_faults
+from rackrelay.errors import ClusterError, NotReady, TooLarge
+from rackrelay.manifests.pods import safe_ttl_s
+from rackrelay.model.observed import NameServer
+from rackrelay.model.rack import Network
+from rackrelay.model.region import RegionController
+from rackrelay.zone.parts import serials_needed
+from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
+from rackrelay.zone.publish import Outcome, send_update
+from rackrelay.zone.records import Answer, Rrsets, answer_subnets, build_rrsets
+
+# A server that could not be put right by one new version gets another one, but not as fast as we can write.
+RENEW_AFTER_S = 1.0
+# How soon an operator that starts looks again whether everybody has been asked.
+UNSETTLED_S = 0.25
+
+
+async def reconcile_zone(context: Context, region: RegionController) -> None:
+    """Publish the zone that the evidence asks for, and repair servers that serve another.
+
+    Raises:
+        NotReady: the keys do not exist yet, or the racks have not all been asked since the operator started.
+        Conflict: somebody else wrote the zone's ConfigMap since it was read.
+    """
+    keys = context.keys.get(region.meta.key)
+    if keys is None:
+        raise NotReady("the region's keys are not made yet")
+    published, version = read_published(context, region)
+    servers = context.inventory.servers_of(region)
+    if not is_settled(context, region, servers):
+        # By its failures it would be tried ever more rarely, and regions can tell after four seconds.
+        context.queue.add_later(Key("zone", *region.meta.key), UNSETTLED_S)
+        raise NotReady("racks are still being asked for the first time")
+    answers = find_answers(context, region)
+    rrsets = build_rrsets(answers, [s.cidr for s in context.inventory.subnets_of(region) if s.managed])
+    drifted = drifted_servers(context, region, servers)
+    renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
+    timed, seen = with_safe_ttl(context, region), seen_serials(context, region, servers, published)
+    wanted = choose_version(timed, rrsets, published, seen, renew)
+    began = context.now()
+    wanted, problem = await _keep(context, region, wanted, (published, version))
+    outcomes = await bring_to(context, Version(region, wanted, keys.tsig), published, servers, drifted)
+    if wanted != published:
+        context.tally.published(region.meta.key, context.now() - began)
+    _remember(context, region, ZoneState(wanted, answers, outcomes, problem))
+    if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
+        context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
+
+
+def find_answers(context: Context, region: RegionController) -> dict[Network, Answer]:
+    """What each Subnet's name should answer, by what is known now."""
+    views = views_of(context, context.inventory.crews_of(region))
+    return answer_subnets(context.inventory.subnets_of(region), views, find_link_faults(context, region, views))
+
+
+def with_safe_ttl(context: Context, region: RegionController) -> RegionController:
+    """The region with the TTL that its racks' pods allow: a greater one waits until all have been replaced."""
+    pods = [pod for _, pod in context.inventory.hosts_in(region) if pod is not None]
+    graces_s = [pod.grace_s for pod in pods if pod.grace_s is not None]
+    return replace(region, ttl_s=safe_ttl_s(region.ttl_s, graces_s))
+
+
+async def _keep(
+    context: Context, region: RegionController, wanted: Zone, kept: tuple[Zone | None, str | None]
+) -> tuple[Zone, str]:
+    """The version that is kept durably now, and why it is not the wanted one."""
+    published, version = kept
+    if wanted == published:
+        return published, ""
+    try:
+        await write_published(context, region, wanted, version)
+    except TooLarge as error:
+        if published is None:
+            raise
+        return published, str(error)
+    except ClusterError as error:
+        _note_failure(context, region, str(error))
+        raise
+    return wanted, ""
+
+
+def _note_failure(context: Context, region: RegionController, words: str) -> None:
+    """Have the region say why its zone stays as it is, while that is tried again."""
+    state = context.zones.get(region.meta.key)
+    if state is not None and state.problem != words:
+        context.zones[region.meta.key] = replace(state, problem=words, reason="NotWritten")
+        context.queue.add(Key("region", *region.meta.key))
+
+
+def choose_version(
+    region: RegionController, rrsets: Rrsets, published: Zone | None, seen: Sequence[int], renew: bool = False
+) -> Zone:
+    """The published zone when it is right and no serial seen is ahead of it, else the wanted content with a new one.
+
+    `renew`: a server has other content by the published serial, which only a greater one can put right.
+    """
+    ahead = max(seen, default=0)
+    if published is not None and ahead <= published.serial and not renew:
+        unchanged = Zone(region.domain, region.ttl_s, published.serial, rrsets)
+        if unchanged == published:
+            return published
+    newest = published.serial if published is not None else 0
+    step = serials_needed(published.rrsets if published is not None else {}, rrsets)
+    return Zone(region.domain, region.ttl_s, next_serial(newest, ahead, step=step), rrsets)
+
+
+def seen_serials(
+    context: Context, region: RegionController, servers: Sequence[NameServer], published: Zone | None
+) -> list[int]:
+    """Serials that are in use or were: what servers answer, and, for when the ConfigMap was lost while none answers,
+    what this operator published and what the region's status says.
+
+    What a server answers that was never ours is left out: the region's condition names that server.
+    """
+    seen = [published.serial] if published is not None else []
+    state, resource = context.zones.get(region.meta.key), context.cache.resource(REGION, region.meta.key)
+    if state is not None:
+        seen.append(state.zone.serial)
+    if resource is not None:
+        seen.append(resource.status.get("zone", {}).get("serial", 0))
+    newest = max(seen, default=0)
+    served = (context.book.serial(s) for s in servers)
+    return seen + [serial for serial in served if serial is not None and is_plausible(serial, newest)]
+
+
+def is_settled(context: Context, region: RegionController, servers: Sequence[NameServer]) -> bool:
+    """Whether every server has been asked since the operator started, and regions for those that are silent.
+
+    Before that nothing may be withdrawn.
+    """
+    if region.meta.key in context.zones:
+        return True
+    now = context.now()
+    for server in servers:
+        sighting = context.book.find(server.namespace, server.name)
+        heard = context.book.heard(server.namespace, server.name, now)
+        if sighting is None or not sighting.is_asked(heard):
+            return False
+    return True
+
+
+def drifted_servers(context: Context, region: RegionController, servers: Sequence[NameServer]) -> frozenset[NameServer]:
+    """The servers that were found to have other content by the published serial, and have not been put right yet."""
+    state = context.zones.get(region.meta.key)
+    if state is None:
+        return frozenset()
+    return frozenset(s for s in servers if state.outcomes.get(s) is Outcome.DRIFTED)
+
+
+async def bring_to(
+    context: Context,
+    version: Version,
+    old: Zone | None,
+    servers: Sequence[NameServer],
+    drifted: frozenset[NameServer] = frozenset(),
+) -> dict[NameServer, Outcome]:
+    """The outcome at each server: one UPDATE to all at the old version, then repair of those that have another.
+
+    Servers out of reach are not waited for: they are repaired once a probe finds them again.
+    """
+    wanted = version.zone
+    fence = context.client.fence
+    serials = {s: serial for s in servers if (serial := context.book.serial(s)) is not None}
+    outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE) | dict.fromkeys(drifted, Outcome.DRIFTED)
+    outcomes |= {s: Outcome.UPDATED for s, serial in serials.items() if serial == wanted.serial and s not in drifted}
+    if old is not None and old.serial < wanted.serial:
+        # A drifted one would take the new serial and keep what it should not have.
+        current = [s for s, serial in serials.items() if serial == old.serial and s not in drifted]
+        sent = await send_update(plan_change(old, wanted), version.key, current, fence)
+        context.tally.updated(sent.values())
+        outcomes |= sent
+    known = {wanted.serial} | ({old.serial} if old is not None else set())
+    lagging = [
+        s for s, serial in serials.items() if outcomes[s] is Outcome.DIFFERS or serial not in known or s in drifted
+    ]
+    outcomes |= await repair_all(context, lagging, version)
+    for server, outcome in outcomes.items():
+        if outcome is Outcome.UPDATED:
+            context.book.updated(server, wanted.serial)
+    return outcomes
+
+
+def _remember(context: Context, region: RegionController, state: ZoneState) -> None:
+    """Keep the result, and have whatever shows it in its status reconciled."""
+    before = context.zones.get(region.meta.key)
+    context.zones[region.meta.key] = state
+    if before == state:
+        return
+    context.queue.add(Key("region", *region.meta.key))
+    for key in external_keys(region) if before is None or before.zone != state.zone else ():
+        context.publishing.add(key)
+    for rack in context.inventory.racks_of(region):
+        context.queue.add(Key("rack", *rack.meta.key))
+    for subnet in context.inventory.subnets_of(region):
+        # One that came while the servers were being updated has no answer yet; its event has the zone decided again.
+        if before is None or before.answers.get(subnet.cidr) != state.answers.get(subnet.cidr):
+            context.queue.add(Key("subnet", *subnet.meta.key))

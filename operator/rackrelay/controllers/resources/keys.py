@@ -1,0 +1,184 @@
+"""A region's keys: made once, and the TSIG key replaced without a moment in which a server would refuse an UPDATE.
+
+Each key is an immutable Secret of its own. What pods mount is one Secret beside those, `<region>-keys`: the keys that
+servers accept, and which of them signs. It is also the memory of a rotation, so that another operator goes on with it.
+"""
+
+import base64
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rackrelay import names
+from rackrelay.cluster.client import RACK, REGION, SECRET, Kind
+from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.state.queue import Key
+from rackrelay.errors import ClusterError, Conflict, NotReady
+from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
+from rackrelay.model.observed import Pod
+from rackrelay.model.region import RegionController
+from rackrelay.zone.publish import Key as TsigKey
+
+# An UPDATE that was signed before a step has been answered or given up by then.
+OVERLAP_S = 5.0
+
+
+@dataclass(frozen=True)
+class KeyPlan:
+    """The keys that servers accept, the older one first, and the one that signs."""
+
+    accepted: tuple[int, ...]
+    signing: int
+
+
+def next_plan(plan: KeyPlan, wanted: int, applied: bool) -> KeyPlan:
+    """The plan one step nearer to the wanted key. `applied`: every server in reach accepts what the plan says.
+
+    First both are accepted and the old one signs, then the new one signs, then the old one is no longer accepted. A
+    rotation that has begun is finished before the next one begins.
+    """
+    newest = plan.accepted[-1]
+    if len(plan.accepted) == 1:
+        return plan if wanted == newest else KeyPlan((newest, wanted), newest)
+    if not applied:
+        return plan
+    return KeyPlan(plan.accepted, newest) if plan.signing != newest else KeyPlan((newest,), newest)
+
+
+async def ensure_keys(context: Context, region: RegionController) -> None:
+    """Make and read the region's Secrets, and take a rotation one step further. No key is ever logged."""
+    if region.meta.key not in context.keys and not await learn_keys(context, region):
+        agent = build_agent_secret(*region.meta.key, secrets.token_urlsafe(32))
+        await context.client.create(SECRET, agent)
+        await _adopt(context, region, KeyPlan((region.tsig_rotation,), region.tsig_rotation), ())
+    known = context.keys[region.meta.key]
+    now = KeyPlan(known.accepted, known.signing)
+    old_enough = context.now() - known.since >= OVERLAP_S
+    plan = next_plan(now, region.tsig_rotation, old_enough and everyone_applied(context, region))
+    if plan != now:
+        await _adopt(context, region, plan, now.accepted)
+    if len(plan.accepted) > 1:
+        context.queue.add_later(Key("region", *region.meta.key), OVERLAP_S)
+
+
+async def learn_keys(context: Context, region: RegionController) -> bool:
+    """Whether the region's Secrets exist; they have been read then."""
+    namespace, name = region.meta.key
+    live = await context.client.get(SECRET, namespace, names.keys_secret(name))
+    agent = await _read(context, namespace, names.agent_secret(name))
+    if live is None or agent is None:
+        return False
+    keys, version = _decode(live), live["metadata"]["resourceVersion"]
+    accepted = tuple(int(rotation) for rotation in keys[names.KEY_TSIG_ACCEPTED].split(b","))
+    signing = int(keys[names.KEY_TSIG_SIGNING])
+    tsig = TsigKey(keys[names.KEY_TSIG_NAME].decode(), keys[names.KEY_TSIG_SECRET].decode())
+    context.keys[region.meta.key] = RegionKeys(tsig, agent[names.KEY_AGENT], accepted, signing, context.now(), version)
+    context.queue.add(Key("zone", *region.meta.key))
+    return True
+
+
+def accepted_keys(context: Context, region: RegionController) -> tuple[int, ...]:
+    """The keys that the region's servers shall accept.
+
+    Raises:
+        NotReady: they are not made yet.
+    """
+    keys = context.keys.get(region.meta.key)
+    if keys is None:
+        raise NotReady("the region's keys are not made yet")
+    return keys.accepted
+
+
+def volume_mark(context: Context, region: RegionController, config_hash: str) -> str:
+    """What differs whenever the volumes of pods do: their configuration, or the key that signs, which is not in it.
+
+    Raises:
+        NotReady: the keys are not made yet.
+    """
+    accepted_keys(context, region)
+    return f"{config_hash}-{context.keys[region.meta.key].signing}"
+
+
+def everyone_applied(context: Context, region: RegionController) -> bool:
+    """Whether every server in reach, of the operator or of a region, runs the configuration that was rendered last."""
+    inventory = context.inventory
+    region_pods = inventory.pods_of(names.COMPONENT_REGION, *region.meta.key)
+    if not _applied(context, REGION, region.meta.key, region_pods):
+        return False
+    racks = inventory.racks_of(region)
+    return all(_applied(context, RACK, rack.meta.key, inventory.rack_pods(rack).values()) for rack in racks)
+
+
+def _applied(context: Context, kind: Kind, owner: tuple[str, str], pods: Iterable[Pod]) -> bool:
+    wanted = context.config_hashes.get((kind, *owner))
+    return wanted is not None and all(_runs(context, pod, wanted) for pod in pods if pod.address)
+
+
+def _runs(context: Context, pod: Pod, wanted: str) -> bool:
+    """Whether a server runs the configuration, or nobody reaches it: it reads the newest one when it is back."""
+    sighting = context.book.find_pod(pod)
+    if sighting is None:
+        return False
+    if sighting.is_silent:
+        heard = context.book.heard(pod.namespace, sighting.server.name, context.now())
+        if not heard:
+            # Regions need a while until they can tell.
+            return sighting.is_asked(heard)
+    status = sighting.status
+    return status is not None and status.config_hash == wanted and status.config_applied
+
+
+async def _adopt(context: Context, region: RegionController, plan: KeyPlan, before: tuple[int, ...]) -> None:
+    """Write the plan and have everything rendered by it. Keys accepted `before` stay mounted: a configuration that
+    names them still runs somewhere. Until the plan is written the one before holds."""
+    namespace, name = region.meta.key
+    keys = {rotation: await _tsig_key(context, region, rotation) for rotation in {*plan.accepted, *before}}
+    known = context.keys.get(region.meta.key)
+    manifest = build_keys_secret(namespace, name, keys, (plan.accepted, plan.signing))
+    if known is not None:
+        manifest["metadata"]["resourceVersion"] = known.version
+    try:
+        await context.client.apply(SECRET, manifest)
+        await _read_back(context, region)
+    except Conflict:
+        # Of two operators that both believe they lead, one is told that the other was first, and goes on from there.
+        await _read_back(context, region)
+        raise
+    finally:
+        # Whatever became of it: a step that was taken unseen must not count as applied.
+        _render_racks_anew(context, region)
+    context.queue.add(Key("region", *region.meta.key))
+
+
+async def _read_back(context: Context, region: RegionController) -> None:
+    if not await learn_keys(context, region):
+        context.keys.pop(region.meta.key, None)
+        raise ClusterError(f"a Secret of region {region.meta.namespace}/{region.meta.name} vanished")
+
+
+def _render_racks_anew(context: Context, region: RegionController) -> None:
+    context.config_hashes.pop((REGION, *region.meta.key), None)
+    for rack in context.inventory.racks_of(region):
+        context.config_hashes.pop((RACK, *rack.meta.key), None)
+        context.queue.add(Key("rack", *rack.meta.key))
+
+
+async def _tsig_key(context: Context, region: RegionController, rotation: int) -> str:
+    namespace, name = region.meta.key
+    secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    await context.client.create(SECRET, build_tsig_secret(namespace, name, secret, rotation))
+    made = await _read(context, namespace, names.tsig_secret(name, rotation))
+    if made is None:
+        raise ClusterError(f"Secret {namespace}/{names.tsig_secret(name, rotation)} vanished while it was made")
+    return made[names.KEY_TSIG_SECRET].decode()
+
+
+async def _read(context: Context, namespace: str, name: str) -> Mapping[str, bytes] | None:
+    live = await context.client.get(SECRET, namespace, name)
+    return None if live is None else _decode(live)
+
+
+def _decode(secret: Mapping[str, Any]) -> dict[str, bytes]:
+    return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()}

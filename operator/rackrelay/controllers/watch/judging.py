@@ -1,0 +1,61 @@
+"""How good each rack is now: what was seen of it, weighed by the zone rule and tempered by its past."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.state.inventory import Crew, Host
+from rackrelay.controllers.state.sighting import UNHEARD, Sighting
+from rackrelay.model.detection import FailureDetection
+from rackrelay.model.rack import RackController
+from rackrelay.zone.evidence import Evidence, Judgement, Tier, judge
+from rackrelay.zone.records import RackView
+from rackrelay.zone.steadiness import observe, temper
+
+
+def views_of(context: Context, crews: Iterable[Crew]) -> list[RackView]:
+    """The racks of these crews, one a node, with its tier now and the addresses that count."""
+    now = context.now()
+    return [_view(context, rack, host, now) for rack, hosts in crews for host in hosts]
+
+
+def count_tiers(views: Iterable[RackView]) -> dict[str, int]:
+    """Word of each tier, in small letters -> how many racks are in it."""
+    words = Counter(view.judgement.tier.word for view in views)
+    return {tier.word.lower(): words[tier.word] for tier in Tier}
+
+
+def note_judgements(context: Context, crew: Crew) -> bool:
+    """Add the judgement of this moment to each rack's past; whether what to act on is another for any of them."""
+    rack, hosts = crew
+    now, changed = context.now(), False
+    for host in hosts:
+        sighting = context.book.find(rack.meta.namespace, host[0].name)
+        if sighting is None:
+            continue
+        judged = _judge(context, rack, host, sighting, now)
+        sighting.steadiness = observe(sighting.steadiness, judged, now)
+        before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
+        changed = changed or sighting.judgement != before
+    return changed
+
+
+def _view(context: Context, rack: RackController, host: Host, now: float) -> RackView:
+    name, key = host[0].name, (rack.meta.namespace, host[0].name)
+    sighting = context.book.find(*key)
+    judgement = _judge(context, rack, host, sighting, now)
+    if sighting is not None:
+        judgement = temper(sighting.steadiness, judgement, now)
+    addresses, known = context.book.addresses(rack, name), context.book.known
+    return RackView(name, addresses, judgement, known.claims(key), known.cables(key))
+
+
+def _judge(context: Context, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:
+    """The tier of one rack as it looks at this moment, whatever its past."""
+    node, pod = host
+    if sighting is None or pod is None:
+        return judge(Evidence(misses=0), now, sighting.detection if sighting else FailureDetection())
+    asked = node.drained or node.name in rack.drained_nodes
+    # What regions hear matters of a rack that the operator does not: a thousand are judged four times a second.
+    voice = UNHEARD if sighting.answers else context.book.voice(rack.meta.namespace, node.name, now)
+    return judge(sighting.evidence(asked, pod.deleting, voice, node.ready), now, sighting.detection)

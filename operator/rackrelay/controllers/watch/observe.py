@@ -1,0 +1,120 @@
+"""Probe every name server at its region's pace, judge every rack, and say what changed."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from rackrelay.controllers.routing import FOLLOW_S
+from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.state.queue import Key
+from rackrelay.controllers.watch.judging import note_judgements
+from rackrelay.controllers.watch.rounds import Rounds
+from rackrelay.model.region import RegionController
+from rackrelay.probe.dns import Prober, Question
+
+# A question this young, in intervals, may still be answered.
+YOUNG_FACTOR = 0.5
+# So many are asked at once, and all within this part of an interval: the kernel keeps a few hundred answers at most.
+BATCH = 100
+SPREAD_FACTOR = 0.4
+REPAIR_EVERY_S = 1.0
+SAY_LATE_EVERY_S = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+async def probe_forever(context: Context) -> None:
+    """Probe every name server at its region's pace and have a zone decided anew when a judgement changed."""
+    prober = Prober(lambda server, serial: context.book.answered(server, serial, context.now()))
+    rounds = Rounds()
+    repaired, said_at = context.now(), float("-inf")
+    try:
+        while True:
+            now = context.now()
+            turns = rounds.begin({r.meta.key: r.detection.interval_s for r in context.inventory.live_regions()}, now)
+            if not all(turns.values()) and now - said_at > SAY_LATE_EVERY_S:
+                said_at = now
+                logger.warning("this operator was busy for too long: silence of that time counts for nothing")
+            count_misses(context, prober, turns)
+            repair = now - repaired >= REPAIR_EVERY_S
+            repaired = now if repair else repaired
+            enqueue_changes(context, repair)
+            await ask(context, prober, turns)
+            await asyncio.sleep(rounds.rest_s(context.now()))
+    finally:
+        prober.close()
+
+
+def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
+    """Count who was asked and did not answer. `turns`: whether that counts, for the regions that are asked again.
+
+    What waits in the socket was answered in time.
+    """
+    prober.drain()
+    now = context.now()
+    for region in context.inventory.live_regions():
+        if turns.get(region.meta.key):
+            asked_until = now - YOUNG_FACTOR * region.detection.interval_s
+            for server in context.inventory.servers_of(region):
+                sighting = context.book.find(server.namespace, server.name)
+                if sighting is not None and sighting.count_miss(asked_until):
+                    context.tally.misses[region.meta.key] += 1
+    context.book.note_silence(now)
+
+
+async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
+    """Ask the servers of the regions whose turn it is for the SOA, a batch at a time."""
+    owners = context.inventory.owners()
+    sightings = context.book.track(owners, owners)
+    regions = zip(sightings, owners.values(), strict=True)
+    asked = [(sighting, region) for sighting, region in regions if region.meta.key in turns]
+    # Nobody's next turn may be held up, the fastest region's neither.
+    fastest_s = min((region.detection.interval_s for region in context.inventory.live_regions()), default=0.0)
+    pause_s = SPREAD_FACTOR * fastest_s * BATCH / max(BATCH, len(asked))
+    for first in range(0, len(asked), BATCH):
+        if first:
+            await asyncio.sleep(pause_s)
+        now = context.now()
+        for sighting, region in asked[first : first + BATCH]:
+            sighting.asked_at = now
+            context.tally.probes[region.meta.key] += 1
+            prober.ask(Question(sighting.server, region.domain))
+
+
+def enqueue_changes(context: Context, repair: bool) -> None:
+    """Have zones decided anew whose racks are judged otherwise than before, or whose servers lag.
+
+    `repair`: whether it is time again for those that lag.
+    """
+    for region in context.inventory.live_regions():
+        # All of them: each is noted.
+        changed = [note_judgements(context, crew) for crew in context.inventory.crews_of(region)]
+        behind = note_lag(context, region)
+        if any(changed) or (behind and repair):
+            context.queue.add(Key("zone", *region.meta.key))
+            for rack in context.inventory.racks_of(region):
+                context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
+
+
+def note_lag(context: Context, region: RegionController) -> bool:
+    """Whether a reachable server serves another serial than the published one; notes since when.
+
+    Of a rack that only regions reach it is noted as well, by its own word; it gets the zone from them.
+    """
+    state = context.zones.get(region.meta.key)
+    if state is None:
+        return False
+    behind, now = False, context.now()
+    for server in context.inventory.servers_of(region):
+        sighting = context.book.find(server.namespace, server.name)
+        if sighting is None:
+            continue
+        reached = context.book.serial(server)
+        serial = reached if reached is not None else context.book.voice(server.namespace, server.name, now).serial
+        if serial is None or serial == state.zone.serial:
+            sighting.behind_since = None
+        else:
+            sighting.behind_since = sighting.behind_since or now
+            behind = behind or reached is not None
+    return behind
