@@ -79,6 +79,9 @@ class Cache:
     def _drop(self, kind: Kind, key: Key) -> Record | None:
         self._revisions[kind] += 1
         self._versions.pop((kind, key), None)
+        if kind in (REGION, RACK):
+            # Nobody asks any more for what was computed for it.
+            self._derived.clear()
         return self._records[kind].pop(key, None)
 
     def mark(self) -> int:

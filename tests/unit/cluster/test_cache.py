@@ -253,3 +253,11 @@ def test_lists_follow_the_newest_spec() -> None:
     for _ in range(2):
         list(cache.sweep(SUBNET, NS, parse_records(SUBNET, []), cache.mark()))
     assert cache.subnets(NS) == []
+
+
+def test_what_was_derived_for_a_rack_controller_goes_with_it() -> None:
+    cache = Cache()
+    cache.upsert(RACK, gen.body("RackController", "demo"))
+    cache.derive(("racks", "demo"), (RACK,), lambda: 1)
+    cache.remove(RACK, (NS, "demo"))
+    assert not cache._derived
