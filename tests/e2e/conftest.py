@@ -38,6 +38,16 @@ def installed(lab: Lab) -> Report:
 @pytest.fixture
 def report(installed: Report) -> Report:
     """The example as it was applied, and Ready again, whatever the test before left."""
+    return restore(installed)
+
+
+@pytest.fixture(scope="module")
+def module_report(installed: Report) -> Report:
+    """The same, for tests of which each goes on from what the one before has left."""
+    return restore(installed)
+
+
+def restore(installed: Report) -> Report:
     product.apply_example(installed.lab)
     installed.wait("three racks", lambda: len(product.rack_pods(installed.lab)) == 3, 120)
     product.wait_ready(installed, 180)

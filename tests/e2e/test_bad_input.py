@@ -67,11 +67,21 @@ def wait_for(report: Report, kind: str, name: str, wanted: tuple[str, str], pati
     return report.wait(f"{kind} {name}: {wanted[0]} says {wanted[1]}", found, patience_s)
 
 
-def test_rack_without_region_waits_for_one(installed: Report, namespace: Lab) -> None:
+def test_rack_waits_for_its_region_and_without_a_subnet_for_its_address_is_named(
+    installed: Report, namespace: Lab
+) -> None:
     apply(namespace, RACK)
     assert "create one" in wait_for(installed, "rack", "site", ("Ready", "RegionNotFound"))
     apply(namespace, REGION)
     wait_for(installed, "rack", "site", ("Ready", "Applied"), 120)
+
+    def listed() -> str:
+        status = namespace.kubectl_json("get", "rack", "site", "-n", FAULTS)["status"]
+        return " ".join(e["message"] for e in status.get("notHealthy", []) if e["reason"] == "NoSubnet")
+
+    assert "10.20.0.5" in installed.wait("NoSubnet", listed, 60)
+    apply(namespace, SUBNET.replace("NAME", "first"))
+    wait_for(installed, "rack", "site", ("RacksHealthy", "AllHealthy"))
 
 
 def test_equal_subnets_the_older_one_counts(installed: Report, namespace: Lab) -> None:
@@ -93,21 +103,6 @@ def test_missing_image_is_named(installed: Report, namespace: Lab) -> None:
     message = wait_for(installed, "rack", "site", ("Ready", "PodsNotReady"), 120)
     assert missing in message
     assert "pods.image" in message
-
-
-def test_node_without_an_address_on_any_subnet_is_named(installed: Report, namespace: Lab) -> None:
-    apply(namespace, REGION)
-    apply(namespace, RACK)
-    wait_for(installed, "rack", "site", ("Ready", "Applied"), 120)
-
-    def listed() -> str:
-        status = namespace.kubectl_json("get", "rack", "site", "-n", FAULTS)["status"]
-        return " ".join(e["message"] for e in status.get("notHealthy", []) if e["reason"] == "NoSubnet")
-
-    message = installed.wait("NoSubnet", listed, 60)
-    assert "10.20.0.5" in message
-    apply(namespace, SUBNET.replace("NAME", "first"))
-    wait_for(installed, "rack", "site", ("RacksHealthy", "AllHealthy"))
 
 
 def test_namespace_that_forbids_host_network_is_told_and_heals(installed: Report, namespace: Lab) -> None:

@@ -1,4 +1,4 @@
-"""What the demo shows is tested as the demo shows it."""
+"""What the demo shows is tested as the demo shows it, one step after the other."""
 
 import pytest
 
@@ -9,5 +9,5 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_step(report: Report, step: Step) -> None:
-    step.run(report)
+def test_step(module_report: Report, step: Step) -> None:
+    step.run(module_report)
