@@ -24,7 +24,7 @@ class Machine:
             cores=os.cpu_count() or 0,
             memory_gb=round(_field("/proc/meminfo", "MemTotal", " kB", 1) / 2**20),
             processor=_processor(),
-            kernel=f"{platform.system()} {platform.release().partition("-")[0]}",
+            kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
         )
 
