@@ -26,7 +26,7 @@ demo: lab ## the main job, step by step, on a real cluster on this machine (firs
 	$(BIN)/python -m lab.demo
 
 .PHONY: test
-test: lint lab ## all tests (first time about 55 min, then about 35)
+test: lint lab ## all tests (first time about 40 min, then about 20)
 	$(BIN)/python -m lab images
 	$(BIN)/pytest -n 2 $(ARGS)
 
