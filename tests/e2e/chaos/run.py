@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab.cluster import Lab
 from lab.demo import product
 from lab.demo.product import NAME_A, NAME_B, RACKS_A, RACKS_B
 from lab.demo.report import Report
+from lab.demo.steps import lookup
 from lab.paths import REPOSITORY
 from tests.e2e.chaos.faults import ADDRESSES, deal_actions, describe
 from tests.e2e.chaos.judge import Fault, Seen, Subnet, find_dead_served, find_empty, find_unanswered
@@ -36,8 +38,14 @@ class Storm:
 def prepare(report: Report) -> None:
     """All four nodes are racks, so that one of prov-b may die while another is ill."""
     report.lab.kubectl("label", "node", "rack4", "rackrelay.dev/role=rack", "--overwrite")
-    report.wait("four racks", lambda: len(product.rack_pods(report.lab)) == 4, 120)
+    everybody = sorted(B.racks.values())
+    for rack in everybody:
+        report.wait(f"{rack} answers with all", partial(_answers, report, rack, everybody), 120)
     product.wait_ready(report)
+
+
+def _answers(report: Report, rack: str, wanted: Sequence[str]) -> bool:
+    return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
 
 
 def run_storm(lab: Lab, storm: Storm) -> list[str]:
