@@ -1,7 +1,7 @@
 """The steps of the demo, in order. Each takes a Report and raises DemoError when anything is not as it should be."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -112,7 +112,7 @@ def join(report: Report) -> None:
     wanted = sorted([*RACKS_B, "10.20.0.5"])
     report.wait("10.20.0.5 joined", lambda: sorted(lookup(report, "m2", NAME_B, RACKS_B[0])) == wanted, 90)
     for rack in wanted:
-        report.wait(f"{rack} answers so", partial(_answers, report, rack, wanted), 30)
+        report.wait(f"{rack} answers so", partial(answers_on_b, report, rack, wanted), 30)
 
 
 def subnets(report: Report) -> None:
@@ -155,8 +155,9 @@ def find_line(report: Report, line: str) -> str:
     return ""
 
 
-def _answers(report: Report, rack: str, wanted: list[str]) -> bool:
-    return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
+def answers_on_b(report: Report, rack: str, wanted: Sequence[str]) -> bool:
+    """Whether a rack gives these addresses, in whatever order, for the name of prov-b."""
+    return sorted(lookup(report, "m2", NAME_B, rack)) == sorted(wanted)
 
 
 def _first(answer: list[str], name: str, rack: str) -> str:

@@ -13,7 +13,7 @@ from lab.cluster import Lab
 from lab.demo import product
 from lab.demo.product import NAME_B, NAMESPACE, RACKS_B
 from lab.demo.report import Report
-from lab.demo.steps import METADATA, lookup
+from lab.demo.steps import METADATA, answers_on_b, lookup
 from lab.errors import LabError
 
 pytestmark = pytest.mark.e2e
@@ -70,11 +70,6 @@ def drain(lab: Lab, *nodes: str) -> None:
     """These nodes' racks are drained, all others are not."""
     patch = json.dumps({"spec": {"drainedNodes": nodes}})
     lab.kubectl("patch", "rack", "demo", "-n", NAMESPACE, "--type=merge", "-p", patch)
-
-
-def answers(report: Report, rack: str, wanted: list[str]) -> bool:
-    """Whether a rack of prov-b answers its name so."""
-    return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
 
 
 def served_serials(report: Report) -> list[str]:
@@ -134,7 +129,7 @@ def test_operator_killed_at_any_moment_loses_nothing(report: Report) -> None:
         for rack in RACKS_B:
             report.wait(
                 f"{rack} answers {wanted}",
-                partial(answers, report, rack, wanted),
+                partial(answers_on_b, report, rack, wanted),
                 120,
             )
     assert len(set(served_serials(report))) == 1

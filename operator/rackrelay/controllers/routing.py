@@ -26,7 +26,7 @@ def route(context: Context, kind: Kind, before: Record | None, after: Record | N
     elif isinstance(record, Resource):
         _route_resource(context, kind, before, after)
     elif isinstance(record, dict):
-        _route_owned(context, record["metadata"]["namespace"])
+        _enqueue_owners(context, record["metadata"]["namespace"])
 
 
 def enqueue_region(context: Context, region: RegionController) -> None:
@@ -39,11 +39,7 @@ def enqueue_region(context: Context, region: RegionController) -> None:
 
 def enqueue_namespace(context: Context, namespace: str) -> None:
     """Have everything of a namespace reconciled."""
-    for region in context.cache.regions(namespace):
-        context.queue.add(Key("region", *region.meta.key))
-        context.queue.add(Key("zone", *region.meta.key))
-    for rack in context.cache.racks(namespace):
-        context.queue.add(Key("rack", *rack.meta.key))
+    _enqueue_owners(context, namespace)
     for subnet in context.cache.subnets(namespace):
         context.queue.add(Key("subnet", *subnet.meta.key))
 
@@ -66,7 +62,7 @@ def _route_pod(context: Context, pod: Pod) -> None:
         context.queue.add(Key("zone", *region.meta.key))
 
 
-def _route_owned(context: Context, namespace: str) -> None:
+def _enqueue_owners(context: Context, namespace: str) -> None:
     for region in context.cache.regions(namespace):
         context.queue.add(Key("region", *region.meta.key))
         context.queue.add(Key("zone", *region.meta.key))

@@ -17,7 +17,7 @@ from lab.cluster import Lab
 from lab.demo import product
 from lab.demo.product import NAME_A, NAME_B, RACKS_A, RACKS_B
 from lab.demo.report import Report
-from lab.demo.steps import lookup
+from lab.demo.steps import answers_on_b
 from lab.paths import REPOSITORY
 from tests.e2e.chaos.faults import ADDRESSES, deal_actions, describe
 from tests.e2e.chaos.judge import Fault, Seen, Subnet, find_dead_served, find_empty, find_unanswered
@@ -40,12 +40,8 @@ def prepare(report: Report) -> None:
     report.lab.kubectl("label", "node", "rack4", "rackrelay.dev/role=rack", "--overwrite")
     everybody = sorted(B.racks.values())
     for rack in everybody:
-        report.wait(f"{rack} answers with all", partial(_answers, report, rack, everybody), 120)
+        report.wait(f"{rack} answers with all", partial(answers_on_b, report, rack, everybody), 120)
     product.wait_ready(report)
-
-
-def _answers(report: Report, rack: str, wanted: Sequence[str]) -> bool:
-    return sorted(lookup(report, "m2", NAME_B, rack)) == wanted
 
 
 def run_storm(lab: Lab, storm: Storm) -> list[str]:

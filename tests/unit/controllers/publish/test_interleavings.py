@@ -230,21 +230,15 @@ async def test_operator_that_is_stopped_anywhere_spoils_nothing_when_it_wakes(
     assert point > 12
 
 
-async def test_operator_that_is_killed_anywhere_leaves_what_another_goes_on_with(world: Callable[[], World]) -> None:
-    for point in range(1, 200):
-        here = begin(world)
-        first = here.operator(4, stop_at=point)
-        task = await stop_at(first)
-        if task is None:
-            break
-        await end(first, task)
-        await here.settle(here.operator(3))
-        here.verify(2, 4, 5)
-    assert point > 12
-
-
-async def test_operator_that_is_killed_anywhere_and_follows_itself_ends_where_it_would_have(
-    world: Callable[[], World],
+@pytest.mark.parametrize(
+    ("then", "ends_with"),
+    [
+        pytest.param(3, (2, 4, 5), id="another goes on with what is left"),
+        pytest.param(4, (2, 3, 5), id="it follows itself and ends where it would have"),
+    ],
+)
+async def test_operator_that_is_killed_anywhere_leaves_nothing_half_done(
+    world: Callable[[], World], then: int, ends_with: tuple[int, ...]
 ) -> None:
     for point in range(1, 200):
         here = begin(world)
@@ -253,6 +247,6 @@ async def test_operator_that_is_killed_anywhere_and_follows_itself_ends_where_it
         if task is None:
             break
         await end(first, task)
-        await here.settle(here.operator(4))
-        here.verify(2, 3, 5)
+        await here.settle(here.operator(then))
+        here.verify(*ends_with)
     assert point > 12

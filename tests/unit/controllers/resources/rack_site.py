@@ -3,7 +3,7 @@
 from typing import Any
 
 from rackrelay import names
-from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SERVICE
+from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SERVICE, SUBNET
 from rackrelay.controllers.resources.rack import reconcile_rack
 from rackrelay.controllers.state.memory import RegionKeys, ZoneState
 from rackrelay.manifests.configmaps import build_zone_config
@@ -58,6 +58,18 @@ async def reconcile(site: Site) -> dict[str, tuple[str, str]]:
     (rack,) = site.cache.racks(gen.NAMESPACE)
     await reconcile_rack(site, rack)
     return site.conditions("RackController", "demo")
+
+
+async def add_two_healthy(site: Site) -> None:
+    """Two racks of one subnet, both well, in a zone that has been decided."""
+    add_region(site)
+    add_rack_controller(site)
+    site.put(SUBNET, gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"}))
+    await reconcile(site)
+    for i, name in enumerate(("rack1", "rack2"), start=2):
+        add_node(site, name)
+        hear(site, name, f"10.10.0.{i}/24")
+    decide(site)
 
 
 def message(site: Site, kind: str) -> str:

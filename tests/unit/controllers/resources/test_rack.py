@@ -13,6 +13,7 @@ from tests.unit.controllers.resources.rack_site import (
     add_node,
     add_rack_controller,
     add_region,
+    add_two_healthy,
     decide,
     hear,
     message,
@@ -44,14 +45,7 @@ async def test_region_that_is_not_laid_out_yet_is_waited_for(site: Site) -> None
 
 
 async def test_healthy_racks(site: Site) -> None:
-    add_region(site)
-    add_rack_controller(site)
-    site.put(SUBNET, gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"}))
-    await reconcile(site)
-    for i, name in enumerate(("rack1", "rack2"), start=2):
-        add_node(site, name)
-        hear(site, name, f"10.10.0.{i}/24")
-    decide(site)
+    await add_two_healthy(site)
     found = await reconcile(site)
     assert found["Ready"] == ("True", "Applied")
     assert found["RacksHealthy"] == ("True", "AllHealthy")

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from rackrelay.cluster.client import EVENT, NODE, SUBNET
+from rackrelay.cluster.client import EVENT, NODE
 from tests import gen
 from tests.unit.controllers.resources.rack_site import (
     add_node,
     add_rack_controller,
     add_region,
+    add_two_healthy,
     decide,
-    hear,
     message,
     reconcile,
 )
@@ -135,14 +135,7 @@ async def test_pod_that_cannot_start_is_told_rather_than_that_racks_are_replaced
 
 
 async def test_rack_that_holds_up_the_others_is_named(site: Site) -> None:
-    add_region(site)
-    add_rack_controller(site)
-    site.put(SUBNET, gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"}))
-    await reconcile(site)
-    for i, name in enumerate(("rack1", "rack2"), start=2):
-        add_node(site, name)
-        hear(site, name, f"10.10.0.{i}/24")
-    decide(site)
+    await add_two_healthy(site)
     add_rack_controller(site, pods={"nodeSelector": gen.RACK_NODES, "image": "y:2"})
     assert (await reconcile(site))["Ready"] == ("False", "Updating")
     assert "0 of 2" in message(site, "Ready")
