@@ -47,7 +47,7 @@ async def run(paths: Paths, values: NodeValues) -> None:
         tasks.create_task(repeat(agent.watch_restarts, loops.PROBE_INTERVAL_S))
         tasks.create_task(repeat(agent.watch_serial, loops.SERIAL_INTERVAL_S))
         tasks.create_task(repeat(agent.probe_regions, loops.PROBE_INTERVAL_S))
-        tasks.create_task(repeat(agent.read_addresses, loops.ADDRESS_INTERVAL_S))
+        tasks.create_task(repeat(agent.follow_addresses, loops.ADDRESS_PAUSE_S))
         tasks.create_task(repeat(rack.beat, rack_loops.BEAT_INTERVAL_S))
         tasks.create_task(repeat(rack.list_peers, rack_loops.LIST_INTERVAL_S))
         tasks.create_task(repeat(rack.ask_peers, rack.question_interval_s))

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyroute2 import AsyncIPRoute
 
@@ -11,6 +11,7 @@ from rackrelay import names
 from rackrelay.agent import addresses, health, mounted, regions, status, wire, zonefile
 from rackrelay.agent.check import FILES
 from rackrelay.agent.expand import companions_of, expand
+from rackrelay.agent.link_news import LinkNews
 from rackrelay.agent.mounted import Snapshot
 from rackrelay.agent.settings import Duties, NodeValues, Paths, parse_duties
 from rackrelay.agent.status import Knowledge
@@ -18,7 +19,9 @@ from rackrelay.agent.swap import RELOADABLE, Swapper
 
 WATCH_INTERVAL_S = 0.2
 PROBE_INTERVAL_S = 1.0
-ADDRESS_INTERVAL_S = 1.0
+# A link that flaps costs no more than ten lists a second.
+ADDRESS_PAUSE_S = 0.1
+ADDRESS_INTERVAL_S = 5.0
 SERIAL_INTERVAL_S = 0.25
 SERIAL_TIMEOUT_S = 0.5
 # A restart of named takes less than this; nobody needs to hear of it.
@@ -36,6 +39,7 @@ class Agent:
     swapper: Swapper
     known: Knowledge
     duties: Duties | None = None
+    news: LinkNews = field(default_factory=LinkNews)
     _seen: str | None = None
     _retry_at: float = 0.0
     _zone_prepared: bool = False
@@ -85,6 +89,11 @@ class Agent:
             self.known.regions_reachable = await regions.count_reachable(known, self.duties.http_port)
             self.known.regions_known = len(known)
             self.known.regions_asked = True
+
+    async def follow_addresses(self) -> None:
+        """Read the addresses when a link or an address changed, and again now and then."""
+        await self.news.wait(ADDRESS_INTERVAL_S)
+        await self.read_addresses()
 
     async def read_addresses(self) -> None:
         """List the node's addresses; while the kernel does not tell, those it told last stay."""

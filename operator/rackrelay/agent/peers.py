@@ -16,6 +16,8 @@ ASK_AFTER_LEAVING_S = 60.0
 # In each subnet. One that is not heard is asked on: forgotten, it would count as no longer missed, come back into the
 # name, and be missed anew.
 UNLISTED_LIMIT = 64
+# Each rack asks all others: with forty of them in all this is the region's default pace.
+QUESTIONS_PER_S = 160
 
 
 @dataclass
@@ -59,6 +61,10 @@ class Sights:
         for peer in unlisted:
             if peer.address not in kept:
                 del peers[peer.address]
+
+    def interval_s(self, pace_s: float) -> float:
+        """Seconds between two questions to the same peer: the region's pace, or a slower one in a crowd."""
+        return max(pace_s, sum(map(len, self.subnets.values())) / QUESTIONS_PER_S)
 
     def keep(self, subnets: Iterable[Network]) -> None:
         """Forget the subnets in which this node has no address any more."""

@@ -17,8 +17,6 @@ from rackrelay.agent.settings import Duties
 
 BEAT_INTERVAL_S = 0.1
 LIST_INTERVAL_S = 1.0
-# Every rack of a subnet asks every other one: half as often as a region is told is enough.
-BEATS_PER_QUESTION = 2
 
 
 @dataclass
@@ -66,7 +64,7 @@ class RackLoops:
     def question_interval_s(self) -> float:
         """How often to ask them."""
         duties = self._duties()
-        return BEATS_PER_QUESTION * duties.heartbeat_s if duties is not None else LIST_INTERVAL_S
+        return self.peering.sights.interval_s(duties.heartbeat_s) if duties is not None else LIST_INTERVAL_S
 
     async def pull(self) -> None:
         """Bring the zone here from a region that has had a newer one for a while."""

@@ -31,6 +31,7 @@ class Action:
     undo: Callable[[], object]
     silenced: frozenset[str] = frozenset()
     deafens: bool = False
+    witnesses: int = 1
 
     def carry_out(self, lasts_s: float) -> Fault:
         """The Fault, once it is undone."""
@@ -41,7 +42,8 @@ class Action:
             time.sleep(lasts_s)
         finally:
             self.undo()
-        return Fault(self.what, self.rack, began, done, time.monotonic(), self.silenced, self.deafens)
+        ended = time.monotonic()
+        return Fault(self.what, self.rack, began, done, ended, self.silenced, self.deafens, self.witnesses)
 
 
 Maker = Callable[[Lab, str, random.Random], Action]
@@ -73,6 +75,19 @@ def _cut_provisioning(lab: Lab, rack: str, chance: random.Random) -> Action:
         lambda: lab.cut(rack, interface),
         lambda: lab.heal(rack),
         frozenset({ADDRESSES[rack][interface]}),
+    )
+
+
+def _break_switch(lab: Lab, rack: str, chance: random.Random) -> Action:
+    interface = chance.choice(tuple(ADDRESSES[rack]))
+    return Action(
+        f"switch of {interface} passes nothing on",
+        rack,
+        lambda: lab.loss(rack, interface, 100),
+        lambda: lab.heal(rack),
+        frozenset({ADDRESSES[rack][interface]}),
+        # The carrier stays, so only the other racks of the subnet can tell, and two of them have to.
+        witnesses=2,
     )
 
 
@@ -109,6 +124,7 @@ def _killed_daemon(lab: Lab, rack: str, chance: random.Random) -> Action:
 MAKERS: tuple[Maker, ...] = (
     _power_cut,
     _cut_provisioning,
+    _break_switch,
     _cut_node,
     _packet_loss,
     _api_outage,

@@ -1,5 +1,6 @@
 """From what machines saw and what was done to the machine room to what should not have happened. Pure."""
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,8 +9,6 @@ from dataclasses import dataclass
 SETTLE_S = 15.0
 # A node boots and its pods start; the kubelet waits up to five minutes before it starts a container once more.
 RECOVERY_S = 330.0
-# A single lost packet on a busy host is not an outage.
-UNANSWERED_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Fault:
     """One thing that was done. `rack` is None for the control plane's; `ended` is when it was undone.
 
     `silenced`: the addresses at which machines got no answer, from `done` on, until they answer again. `deafens`:
-    whether changes of the zone do not reach its rack.
+    whether changes of the zone do not reach its rack. `witnesses`: how many racks of a subnet it takes to notice.
     """
 
     what: str
@@ -37,6 +36,7 @@ class Fault:
     ended: float
     silenced: frozenset[str] = frozenset()
     deafens: bool = False
+    witnesses: int = 1
 
     def disturbs(self, begin: float, end: float) -> bool:
         """Whether it had an effect in a time, its aftermath included."""
@@ -59,20 +59,26 @@ class Subnet:
 
 
 def find_unanswered(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Fault]) -> Iterator[str]:
-    """Queries to racks that nothing was wrong with, unanswered several times in a row."""
+    """Queries to racks that nothing was wrong with, and that nobody answered."""
     by_server: dict[str, list[Seen]] = {}
     for query in sorted(seen, key=lambda q: q.sent):
         by_server.setdefault(query.server, []).append(query)
     for rack, address in subnet.racks.items():
-        queries = by_server.get(address, [])
-        answered = [q.sent for q in queries if q.answered is not None]
-        excuses = [fault.excuse(answered) for fault in faults if address in fault.silenced]
-        row = 0
-        for query in queries:
-            excused = any(begin - 1 <= query.sent <= end for begin, end in excuses)
-            row = row + 1 if query.answered is None and not excused else 0
-            if row == UNANSWERED_IN_A_ROW:
-                yield f"{rack} did not answer {row} queries in a row until {query.sent:.1f}"
+        for row in _find_rows(by_server.get(address, []), [f for f in faults if address in f.silenced]):
+            yield f"{rack} did not answer {len(row)} queries from {row[0]:.1f} to {row[-1]:.1f}"
+
+
+def _find_rows(queries: Sequence[Seen], faults: Sequence[Fault]) -> Iterator[list[float]]:
+    """When the queries of each row were sent that one server did not answer, and should have."""
+    answered = [q.sent for q in queries if q.answered is not None]
+    excuses = [fault.excuse(answered) for fault in faults]
+
+    def is_missed(query: Seen) -> bool:
+        return query.answered is None and not any(begin - 1 <= query.sent <= end for begin, end in excuses)
+
+    for missed, group in itertools.groupby(queries, is_missed):
+        if missed:
+            yield [query.sent for query in group]
 
 
 def find_empty(seen: Iterable[Seen], subnet: Subnet) -> Iterator[str]:
@@ -103,6 +109,6 @@ def find_dead_served(seen: Sequence[Seen], subnet: Subnet, faults: Sequence[Faul
             teller = racks[query.server]
             if any(f.rack is None or (f.rack == teller and f.deafens) for f in others):
                 continue
-            if set(subnet.racks) - {death.rack} - {f.rack for f in others}:
+            if len(set(subnet.racks) - {death.rack} - {f.rack for f in others}) >= death.witnesses:
                 yield f"{teller} served {dead} {age_s:.1f} s after {death.what} of {death.rack}"
                 break

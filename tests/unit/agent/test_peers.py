@@ -99,3 +99,13 @@ def test_source_is_the_first_address_in_the_longest_prefix() -> None:
     nested = NodeAddress("prov0", "10.10.0.200", 25, carrier=True)
     other = NodeAddress("fab0", "192.168.0.2", 24, carrier=True)
     assert choose_sources((first, second, nested, other), [NET, inner]) == {NET: first, inner: nested}
+
+
+def test_peers_are_asked_at_the_regions_pace_and_less_often_in_a_crowd() -> None:
+    sights = Sights()
+    assert sights.interval_s(0.25) == 0.25
+    sights.follow(NET, [f"10.10.0.{host}" for host in range(1, 40)], 0.0)
+    assert sights.interval_s(0.25) == 0.25
+    sights.follow(ip_network("10.20.0.0/24"), [f"10.20.0.{host}" for host in range(1, 122)], 0.0)
+    assert sights.interval_s(0.25) == 1.0
+    assert sights.interval_s(5.0) == 5.0

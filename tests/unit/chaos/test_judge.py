@@ -16,9 +16,11 @@ def served(server: str, time: float, *addresses: str) -> Seen:
 
 
 def test_rack_without_a_fault_must_answer() -> None:
-    seen = silent("10.0.0.2", 100.0, 100.1, 100.2)
-    assert len(list(find_unanswered(seen, NET, [CUT]))) == 1
-    assert not list(find_unanswered(seen[:2], NET, [CUT]))
+    seen = [*silent("10.0.0.2", 100.0, 100.1), served("10.0.0.2", 100.2), *silent("10.0.0.2", 100.3)]
+    assert list(find_unanswered(seen, NET, [CUT])) == [
+        "r2 did not answer 2 queries from 100.0 to 100.1",
+        "r2 did not answer 1 queries from 100.3 to 100.3",
+    ]
 
 
 def test_rack_with_a_fault_need_not() -> None:
@@ -81,3 +83,10 @@ def test_dead_address_of_a_rack_that_serves_another_subnet() -> None:
 def test_dead_address_when_no_rack_is_well() -> None:
     ill = [Fault("killed nginx", rack, 95.0, 95.0, 96.0) for rack in ("r2", "r3")]
     assert not list(find_dead_served([served("10.0.0.2", 110.0, "10.0.0.1")], NET, [CUT, *ill], 1.5))
+
+
+def test_dead_address_that_too_few_racks_can_notice() -> None:
+    switch = Fault("switch of prov0 passes nothing on", "r1", 99.8, 100.0, 120.0, R1, witnesses=2)
+    seen = [served("10.0.0.2", 110.0, "10.0.0.1")]
+    assert len(list(find_dead_served(seen, NET, [switch], 1.5))) == 1
+    assert not list(find_dead_served(seen, NET, [switch, Fault("killed nginx", "r3", 95.0, 95.0, 99.0)], 1.5))
