@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rackrelay import names
-from rackrelay.agent import processes
+from rackrelay.agent.config import processes
 from rackrelay.digest import config_digest
 from tests.dataplane.netns import Namespace
 from tests.dataplane.view import container_view

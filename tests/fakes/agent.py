@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from rackrelay import names, signing
-from rackrelay.agent.frames import Beat
-from rackrelay.agent.heard import HeardRacks, read_query
 from rackrelay.agent.server import PATH_HEARD
+from rackrelay.agent.sessions.frames import Beat
+from rackrelay.agent.sessions.heard import HeardRacks, read_query
 
 LOOK_EVERY_S = 0.02
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from rackrelay import names
-from rackrelay.agent.check import COMMANDS, FILES
-from rackrelay.agent.expand import companions_of, expand
+from rackrelay.agent.config.check import COMMANDS, FILES
+from rackrelay.agent.config.expand import companions_of, expand
+from rackrelay.agent.config.zonefile import empty_zone
 from rackrelay.agent.settings import NodeValues, parse_duties
-from rackrelay.agent.zonefile import empty_zone
 from rackrelay.model.region import RegionEndpoint, parse_region
 from rackrelay.model.subnet import parse_subnet
 from rackrelay.render.inputs import RackInputs, RegionInputs

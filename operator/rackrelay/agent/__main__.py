@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rackrelay import names
-from rackrelay.agent import check, loops, processes, rack_loops, region_loops, status
-from rackrelay.agent.checks import CHECKS, CheckLoop
-from rackrelay.agent.listener import CARE_INTERVAL_S
+from rackrelay.agent import loops, rack_loops, region_loops, status
+from rackrelay.agent.config import check, processes
+from rackrelay.agent.config.swap import Swapper
+from rackrelay.agent.health_loops import CHECKS, CheckLoop
 from rackrelay.agent.loops import Agent, log, repeat
 from rackrelay.agent.rack_loops import RackLoops
 from rackrelay.agent.region_loops import RegionLoops
 from rackrelay.agent.server import PATH_HEARD, PATH_STATUS, StatusServer
+from rackrelay.agent.sessions.listener import CARE_INTERVAL_S
 from rackrelay.agent.settings import NodeValues, Paths, read_node_values
-from rackrelay.agent.swap import Swapper
 
 FILES_LIMIT = 16384
 

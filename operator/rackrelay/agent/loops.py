@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pyroute2 import AsyncIPRoute
 
 from rackrelay import names
-from rackrelay.agent import addresses, health, mounted, regions, status, wire, zonefile
-from rackrelay.agent.check import FILES
-from rackrelay.agent.expand import companions_of, expand
-from rackrelay.agent.link_news import LinkNews
-from rackrelay.agent.mounted import Snapshot
+from rackrelay.agent import status
+from rackrelay.agent.config import mounted, zonefile
+from rackrelay.agent.config.check import FILES
+from rackrelay.agent.config.expand import companions_of, expand
+from rackrelay.agent.config.mounted import Snapshot
+from rackrelay.agent.config.swap import RELOADABLE, Swapper
 from rackrelay.agent.settings import Duties, NodeValues, Paths, parse_duties
+from rackrelay.agent.sight import addresses, health, regions, wire
+from rackrelay.agent.sight.link_news import LinkNews
 from rackrelay.agent.status import Knowledge
-from rackrelay.agent.swap import RELOADABLE, Swapper
 
 WATCH_INTERVAL_S = 0.2
 PROBE_INTERVAL_S = 1.0

@@ -7,9 +7,9 @@ from functools import partial
 
 from rackrelay import names
 from rackrelay.agent.files import read_agent_key
-from rackrelay.agent.heard import HeardRacks
-from rackrelay.agent.listener import Listener
 from rackrelay.agent.loops import Agent
+from rackrelay.agent.sessions.heard import HeardRacks
+from rackrelay.agent.sessions.listener import Listener
 from rackrelay.agent.settings import Duties, read_ordinal
 
 LISTEN_INTERVAL_S = 0.2

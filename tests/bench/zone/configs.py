@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from rackrelay import names
-from rackrelay.agent.expand import expand
+from rackrelay.agent.config.expand import expand
 from rackrelay.agent.settings import NodeValues
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint

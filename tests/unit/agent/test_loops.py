@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from rackrelay.agent import addresses, zonefile
-from rackrelay.agent.health import Finding
+from rackrelay.agent.config import zonefile
+from rackrelay.agent.config.processes import Process
 from rackrelay.agent.loops import Agent, repeat
-from rackrelay.agent.processes import Process
 from rackrelay.agent.settings import NodeValues, Paths
+from rackrelay.agent.sight import addresses
+from rackrelay.agent.sight.health import Finding
 from rackrelay.agent.status import Knowledge
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController
 from rackrelay.render.inputs import RackInputs
 from rackrelay.render.rack import render_rack
-from tests.unit.agent.test_mounted import mount
-from tests.unit.agent.test_swap import Daemons
+from tests.unit.agent.config.test_mounted import mount
+from tests.unit.agent.config.test_swap import Daemons
 
 VALUES = NodeValues("rack1", "192.0.2.1")
 CONFIG = render_rack(RackInputs(RegionController(Meta("metal", "demo"))))

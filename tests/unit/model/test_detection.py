@@ -2,7 +2,7 @@
 
 import pytest
 
-from rackrelay.agent.heard import WAIT_LIMIT_S
+from rackrelay.agent.sessions.heard import WAIT_LIMIT_S
 from rackrelay.model.detection import FailureDetection
 
 USUAL, FASTEST, SLOWEST = FailureDetection(), FailureDetection(0.1, 2), FailureDetection(5.0, 10)

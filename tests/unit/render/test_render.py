@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rackrelay import names
-from rackrelay.agent.health import HEALTH_PROGRAM
 from rackrelay.agent.settings import parse_duties
+from rackrelay.agent.sight.health import HEALTH_PROGRAM
 from rackrelay.errors import InvalidSpec
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint

@@ -5,8 +5,8 @@ import base64
 import pytest
 
 from rackrelay import names
-from rackrelay.agent.mounted import Snapshot
-from rackrelay.agent.zonefile import Published, parse_published
+from rackrelay.agent.config.mounted import Snapshot
+from rackrelay.agent.config.zonefile import Published, parse_published
 from rackrelay.errors import InvalidSpec, TooLarge
 from rackrelay.zone import kept
 from rackrelay.zone.kept import PACK_ABOVE_BYTES, read_zone, zone_fields

@@ -5,10 +5,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from rackrelay.agent import peering
-from rackrelay.agent.addresses import NodeAddress
-from rackrelay.agent.peering import Peering
 from rackrelay.agent.settings import parse_duties
+from rackrelay.agent.sight import peering
+from rackrelay.agent.sight.addresses import NodeAddress
+from rackrelay.agent.sight.peering import Peering
 from tests.unit.agent.test_loops import CONFIG
 
 NET = ip_network("127.0.0.0/8")

@@ -2,8 +2,8 @@
 
 from ipaddress import ip_network
 
-from rackrelay.agent.addresses import NodeAddress
-from rackrelay.agent.peers import UNLISTED_LIMIT, Peer, Sights, choose_sources
+from rackrelay.agent.sight.addresses import NodeAddress
+from rackrelay.agent.sight.peers import UNLISTED_LIMIT, Peer, Sights, choose_sources
 
 NET = ip_network("10.10.0.0/24")
 

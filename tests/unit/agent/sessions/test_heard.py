@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rackrelay.agent.frames import Beat
-from rackrelay.agent.heard import HeardRacks, read_query
+from rackrelay.agent.sessions.frames import Beat
+from rackrelay.agent.sessions.heard import HeardRacks, read_query
 from rackrelay.model.observed import Cursor, RackBeat, parse_heard
 
 PACE = (0.25, 3)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
-from rackrelay.agent.addresses import NodeAddress
 from rackrelay.agent.settings import Network
+from rackrelay.agent.sight.addresses import NodeAddress
 
 # A rack that was just withdrawn may be the one that nobody but its peers can see.
 ASK_AFTER_LEAVING_S = 60.0

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from rackrelay.agent import frames
-from rackrelay.agent.frames import BadFrame, Beat
+from rackrelay.agent.sessions import frames
+from rackrelay.agent.sessions.frames import BadFrame, Beat
 
 KEY, NONCE = b"agent key", "0" * 32
 BODY = frames.beat_prefix("rack1", 7) + b"1}"

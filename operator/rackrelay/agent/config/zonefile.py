@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rackrelay import names
+from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.files import read_file, write_file
-from rackrelay.agent.mounted import Snapshot
 from rackrelay.agent.settings import Duties
 from rackrelay.packing import unpack
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rackrelay.agent import check
+from rackrelay.agent.config import check
 
 
 @pytest.fixture

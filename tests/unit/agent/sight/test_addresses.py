@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rackrelay.agent.addresses import choose_addresses
+from rackrelay.agent.sight.addresses import choose_addresses
 
 UP = 0x10000
 PERMANENT = 0x80

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rackrelay.agent.check import FILES
-from rackrelay.agent.expand import Expanded, companions_of
+from rackrelay.agent.config.check import FILES
+from rackrelay.agent.config.expand import Expanded, companions_of
+from rackrelay.agent.config.processes import Process
 from rackrelay.agent.files import read_file, write_candidate, write_file
-from rackrelay.agent.processes import Process
 
 RELOADABLE = ("named", "nginx")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import dns.zone
 import pytest
 
-from rackrelay.agent import zonefile
-from rackrelay.agent.mounted import Snapshot
+from rackrelay.agent.config import zonefile
+from rackrelay.agent.config.mounted import Snapshot
+from rackrelay.agent.config.zonefile import Published
 from rackrelay.agent.settings import Duties
-from rackrelay.agent.zonefile import Published
 from rackrelay.zone.plan import parse_zone_text
 
 DUTIES = Duties("rack", "maas-internal", 15, ("named",), 53, (), 5240)

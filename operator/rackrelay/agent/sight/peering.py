@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rackrelay import names
-from rackrelay.agent import wire
-from rackrelay.agent.addresses import NodeAddress
-from rackrelay.agent.exchange import ask_udp
-from rackrelay.agent.peers import Peer, Sights, choose_sources
 from rackrelay.agent.settings import Duties, Network
+from rackrelay.agent.sight import wire
+from rackrelay.agent.sight.addresses import NodeAddress
+from rackrelay.agent.sight.exchange import ask_udp
+from rackrelay.agent.sight.peers import Peer, Sights, choose_sources
 
 LIST_TIMEOUT_S = 1.0
 

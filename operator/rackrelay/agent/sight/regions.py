@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from rackrelay.agent.exchange import ask_tcp, http_status
+from rackrelay.agent.sight.exchange import ask_tcp, http_status
 
 TIMEOUT_S = 1.0
 _PATH = "/MAAS/metadata/"

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from rackrelay import names
-from rackrelay.agent import wire
-from rackrelay.agent.exchange import Inbox, ask_tcp, ask_udp, converse_tcp, http_status, send_tcp
 from rackrelay.agent.settings import Duties
+from rackrelay.agent.sight import wire
+from rackrelay.agent.sight.exchange import Inbox, ask_tcp, ask_udp, converse_tcp, http_status, send_tcp
 
 LOOPBACK = "127.0.0.1"
 

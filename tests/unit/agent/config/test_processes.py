@@ -4,7 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from rackrelay.agent.processes import Process, find_daemon, reload_daemon
+from rackrelay.agent.config.processes import Process, find_daemon, reload_daemon
 
 
 def add(proc: Path, pid: int, name: str, parent: int = 0, started: int = 100) -> None:

@@ -8,10 +8,10 @@ import math
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from rackrelay.agent import health
-from rackrelay.agent.health import Finding, Pod, Probe
 from rackrelay.agent.loops import Agent
 from rackrelay.agent.settings import Duties
+from rackrelay.agent.sight import health
+from rackrelay.agent.sight.health import Finding, Pod, Probe
 
 # One failed request may have met a reload or a busy moment.
 FEWEST_MISSES = 2

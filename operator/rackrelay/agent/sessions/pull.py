@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rackrelay import names
 from rackrelay.agent.files import read_file
-from rackrelay.agent.heartbeat import Target
+from rackrelay.agent.sessions.heartbeat import Target
 from rackrelay.model.observed import NameServer
 from rackrelay.zone.publish import Key, Outcome, repair, transfer
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackrelay.agent import wire
+from rackrelay.agent.sight import wire
 
 SOA = "localhost. hostmaster.maas-internal. 4294967295 3600 600 604800 1"
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from rackrelay.agent.heartbeat import Target
 from rackrelay.agent.loops import SERIAL_INTERVAL_S
-from rackrelay.agent.pull import LAG_S, RETRY_S, Lag, read_key
+from rackrelay.agent.sessions.heartbeat import Target
+from rackrelay.agent.sessions.pull import LAG_S, RETRY_S, Lag, read_key
 from rackrelay.zone.ask import ATTEMPTS, TIMEOUT_S
 from rackrelay.zone.publish import Key
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from rackrelay.agent import health
-from rackrelay.agent.addresses import NodeAddress
-from rackrelay.agent.checks import CHECKS, Check, CheckLoop, is_fair
-from rackrelay.agent.health import Finding, Pod
+from rackrelay.agent.health_loops import CHECKS, Check, CheckLoop, is_fair
 from rackrelay.agent.loops import Agent
 from rackrelay.agent.settings import Duties, parse_duties
+from rackrelay.agent.sight import health
+from rackrelay.agent.sight.addresses import NodeAddress
+from rackrelay.agent.sight.health import Finding, Pod
 from tests.unit.agent.test_loops import CONFIG, agent, daemons
 
 __all__ = ["agent", "daemons"]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rackrelay.agent.expand import Expanded, companions_of, expand
+from rackrelay.agent.config.expand import Expanded, companions_of, expand
+from rackrelay.agent.config.processes import Process
+from rackrelay.agent.config.swap import Swapper
 from rackrelay.agent.files import read_file
-from rackrelay.agent.processes import Process
 from rackrelay.agent.settings import NodeValues
-from rackrelay.agent.swap import Swapper
 
 
 @dataclass

@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
-from rackrelay.agent import frames, heartbeat, listener
-from rackrelay.agent.heard import HeardRacks
-from rackrelay.agent.heartbeat import Backoff, Pulse, Sessions, Target
-from rackrelay.agent.listener import Listener
+from rackrelay.agent.sessions import frames, heartbeat, listener
+from rackrelay.agent.sessions.heard import HeardRacks
+from rackrelay.agent.sessions.heartbeat import Backoff, Pulse, Sessions, Target
+from rackrelay.agent.sessions.listener import Listener
 
 KEY, HOST = b"agent key", "127.55.0.2"
 

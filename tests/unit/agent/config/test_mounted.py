@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rackrelay.agent.mounted import current_version, read_snapshot
+from rackrelay.agent.config.mounted import current_version, read_snapshot
 from rackrelay.digest import config_digest
 
 
