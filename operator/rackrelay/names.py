@@ -60,6 +60,7 @@ FILE_NGINX = "nginx.conf"
 FILE_RSYSLOG = "rsyslog.conf"
 FILE_SQUID = "squid.conf"
 FILE_AGENT = "agent.json"
+FILE_VIEWS = "views.json"
 FILE_READY = "ready"
 
 KEY_ZONE_SERIAL = "serial"
@@ -78,6 +79,10 @@ UID = 10240
 PLACEHOLDER_NODE_IP = "@NODE_IP@"
 PLACEHOLDER_NODE_NAME = "@NODE_NAME@"
 PLACEHOLDER_CONFIG_HASH = "@CONFIG_HASH@"
+# A comment to named, in whose place the views of Subnets come; and what differs from one of these views to the next.
+PLACEHOLDER_VIEWS = "# @SUBNET_VIEWS@"
+PLACEHOLDER_CIDR = "@CIDR@"
+PLACEHOLDER_LABEL = "@LABEL@"
 
 
 def region_workload(region: str) -> str:
@@ -162,6 +167,6 @@ def rack_dns_name(domain: str) -> str:
     return f"rack.{domain}"
 
 
-def policy_file(cidr: IPv4Network | IPv6Network) -> str:
-    """The policy zone that gives `rack_dns_name` its meaning in one subnet."""
-    return f"named.rpz.{subnet_label(cidr)}"
+def policy_file(label: str) -> str:
+    """The policy zone that gives `rack_dns_name` its meaning in the subnet of that label."""
+    return f"named.rpz.{label}"

@@ -13,6 +13,7 @@ import dns.update
 import pytest
 
 from rackrelay import names
+from rackrelay.agent.config.views import EVERYWHERE
 from rackrelay.digest import config_digest
 from rackrelay.model.meta import Meta
 from rackrelay.model.subnet import Subnet
@@ -124,6 +125,16 @@ def test_subnet_without_a_name_hides_the_one_around_it(site: Site) -> None:
     serve(site, Subnet(INNER.meta, INNER.cidr, managed=False))
     assert ask(site, "client", place.RACK_PROV, NAME).rcode() == dns.rcode.NXDOMAIN
     assert addresses(ask(site, "client", place.RACK_PROV, "pool.example.")) == [place.OUTSIDE]
+    serve(site)
+
+
+def test_of_many_subnets_a_rack_knows_those_that_it_serves(site: Site) -> None:
+    crowd = [Subnet(Meta("site", f"crowd{n}"), ip_network(f"172.20.{n}.0/24")) for n in range(EVERYWHERE)]
+    serve(site, *crowd)
+    for server in (place.RACK_PROV, place.RACK_PROV6):
+        assert server in addresses(ask(site, "client", server, NAME, "AAAA" if ":" in server else "A"))
+        assert addresses(ask(site, "client", server, "pool.example.")) == [place.OUTSIDE]
+    assert b"172" not in site.rack.execute("ls", names.DIR_RUN).stdout
     serve(site)
 
 

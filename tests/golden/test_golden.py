@@ -10,7 +10,8 @@ import yaml
 
 from rackrelay import names
 from rackrelay.agent.config.check import COMMANDS, FILES
-from rackrelay.agent.config.expand import companions_of, expand
+from rackrelay.agent.config.expand import expand
+from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.config.zonefile import empty_zone
 from rackrelay.agent.settings import NodeValues, parse_duties
 from rackrelay.model.region import RegionEndpoint, parse_region
@@ -99,10 +100,11 @@ def test_daemons_checker_accepts_every_file_without_a_warning(checker: Pod, case
     values = NodeValues("node1", read_case(case).get("node_ip", "192.168.77.11"))
     folder = checker.folder / "state" / "named"
     (folder / f"{duties.domain}.zone").write_text(empty_zone(duties).text)
-    for name, text in companions_of(names.FILE_NAMED, data).items():
-        checker.write(f"{names.DIR_RUN}/{name}", text)
     for daemon, file in FILES.items():
-        assert check(checker, daemon, expand(data[file], values).text) is None, (daemon, case)
+        wanted = expand_named(data, values, ()) if file == names.FILE_NAMED else expand(data[file], values)
+        for name, text in wanted.companions.items():
+            checker.write(f"{names.DIR_RUN}/{name}", text)
+        assert check(checker, daemon, wanted.text) is None, (daemon, case)
 
 
 @pytest.mark.dataplane

@@ -11,9 +11,10 @@ from rackrelay import names
 from rackrelay.agent import status
 from rackrelay.agent.config import mounted, zonefile
 from rackrelay.agent.config.check import FILES
-from rackrelay.agent.config.expand import companions_of, expand
+from rackrelay.agent.config.expand import Expanded, expand
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.config.swap import RELOADABLE, Swapper
+from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.settings import Duties, NodeValues, Paths, parse_duties
 from rackrelay.agent.sight import addresses, health, regions, wire
 from rackrelay.agent.sight.link_news import LinkNews
@@ -43,6 +44,8 @@ class Agent:
     duties: Duties | None = None
     news: LinkNews = field(default_factory=LinkNews)
     _seen: str | None = None
+    # One that comes and goes with its cable is served on: named need not read its configuration anew.
+    _served: frozenset[str] = frozenset()
     _retry_at: float = 0.0
     _zone_prepared: bool = False
     _serial_misses: int = 0
@@ -50,11 +53,15 @@ class Agent:
     async def watch_config(self) -> None:
         """Apply what is mounted when it changed, and again now and then while it is not what runs."""
         now = asyncio.get_running_loop().time()
-        changed = mounted.current_version(self.paths.config) != self._seen
+        if self.known.addresses is None:
+            return
+        addresses = self._served | {address.address for address in self.known.addresses}
+        changed = mounted.current_version(self.paths.config) != self._seen or addresses != self._served
         wrong = bool(self.known.rejected or status.outdated(self.known))
         if not changed and not (wrong and now >= self._retry_at):
             return
         self._retry_at = now + RETRY_INTERVAL_S
+        self._served = addresses
         snapshot = mounted.read_snapshot(self.paths.config)
         duties = self._take_duties(snapshot) if snapshot else None
         if snapshot is None or duties is None:
@@ -138,15 +145,22 @@ class Agent:
         self.known.config_hash = snapshot.digest
 
     async def _apply_file(self, daemon: str, data: Mapping[str, str]) -> str | None:
-        template = data.get(FILES[daemon])
-        if template is None:
+        if FILES[daemon] not in data:
             return f"{FILES[daemon]} is missing from the ConfigMap"
-        wanted = expand(template, self.values, companions_of(FILES[daemon], data))
+        try:
+            wanted = self._expand(daemon, data)
+        except (KeyError, TypeError, ValueError) as error:
+            return f"{names.FILE_VIEWS}: {error!r}"
         self.known.wanted[daemon] = wanted.hash
         try:
             return await self.swapper.apply(daemon, wanted)
         except OSError as error:
             return f"{FILES[daemon]} cannot be written: {error}"
+
+    def _expand(self, daemon: str, data: Mapping[str, str]) -> Expanded:
+        if FILES[daemon] == names.FILE_NAMED:
+            return expand_named(data, self.values, self._served)
+        return expand(data[FILES[daemon]], self.values)
 
     def _reject(self, rejected: dict[str, str]) -> None:
         for daemon, words in rejected.items():

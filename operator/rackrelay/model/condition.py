@@ -15,7 +15,6 @@ OVERLAP = "Overlapping"
 ADDRESS_CONFLICT = "AddressConflict"
 BALANCED = "Balanced"
 RELAYED = "Relayed"
-SHARED_NAME = "SharedName"
 
 MAX_MESSAGE = 1024
 

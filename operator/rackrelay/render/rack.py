@@ -29,7 +29,7 @@ def render_rack(inputs: RackInputs) -> dict[str, str]:
         names.FILE_RSYSLOG: _rsyslog(),
         names.FILE_SQUID: _squid(),
         names.FILE_AGENT: _agent(inputs),
-        **views.policy_files(inputs.region, inputs.subnets),
+        names.FILE_VIEWS: views.views_file(inputs.region, inputs.subnets),
     }
 
 

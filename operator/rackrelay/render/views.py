@@ -2,55 +2,70 @@
 
 The zone lives in the view that the operator's keys choose; the others share it, so that an UPDATE shows in all at
 once. The view of a Subnet adds a policy zone (RPZ) whose one line never changes: rack.<domain> is an alias of the
-Subnet's name.
+Subnet's name. Views of Subnets are given to agents as a few patterns and a list, from which each takes its own.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from rackrelay import names
+from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.render import bind, quoting
 from rackrelay.render.text import block
 
-# A view costs 80-140 kB of named's memory, 700 bytes of a ConfigMap, which holds 1 MiB, and 1 ms without answers when
-# named reads its configuration anew: 0.5-0.7 s with 500, after which an operator would begin to miss answers.
-MAX_VIEWS = 500
 UPDATES, OTHERS, POLICY = "updates", "others", "rpz"
 
 
 def views(region: RegionController, subnets: Sequence[Subnet], keys: Sequence[str]) -> list[str]:
-    """All views, in the order in which named tries them: keys, Subnets from the smallest to the largest, the rest."""
+    """All views, in the order in which named tries them: keys, where the agent puts the Subnets', the rest."""
     domain = quoting.domain_name("spec.domain", region.domain)
-    chosen = with_view(subnets)
-    # Without views of their own, the networks that may recurse are told apart by address alone.
-    nets = [] if chosen else quoting.networks([s.cidr for s in subnets if s.allow_dns])
-    others = bind.recursion_for(["localhost", *nets]) if nets else []
-    lines = _view(UPDATES, [bind.clients(f'key "{key}"' for key in keys), *bind.internal_zone(domain, keys)])
-    for subnet in chosen:
-        lines += _view(names.subnet_label(subnet.cidr), _subnet(region, subnet))
-    return lines + _view(OTHERS, [bind.clients(["any"]), *others, _shared_zone(domain)])
+    # Machines of a Subnet that has no view on this rack may do here what they may on their own.
+    nets = [f"{'' if s.allow_dns else '!'}{s.cidr}" for s in _one_of_each_network(subnets)]
+    return [
+        *_view(UPDATES, [bind.clients(f'key "{key}"' for key in keys), *bind.internal_zone(domain, keys)]),
+        names.PLACEHOLDER_VIEWS,
+        *_view(OTHERS, [bind.clients(["any"]), *bind.recursion_for(["localhost", *nets]), _shared_zone(domain)]),
+    ]
 
 
-def with_view(subnets: Iterable[Subnet]) -> list[Subnet]:
-    """The Subnets that get a view, each network once and the longest prefix first; none when they are too many."""
+def views_file(region: RegionController, subnets: Sequence[Subnet]) -> str:
+    """What agents make the views of Subnets from: patterns by their names, and the Subnets, longest prefix first.
+
+    Of a Subnet: its network, the pattern's name, and the network in which the racks that serve it have addresses
+    (null when there is no such Subnet).
+    """
+    chosen = _one_of_each_network(subnets)
+    servers = {s.meta.name: s.cidr for s in subnets if s.served_by is None}
+    patterns = {_kind(s): _pattern(region, s) for s in chosen}
+    rows = [json.dumps([str(s.cidr), _kind(s), _server(s, servers)]) for s in chosen]
+    head = json.dumps(patterns, indent=2, sort_keys=True)
+    # A line for each Subnet, so that a change is one line too.
+    return f'{{"patterns": {head},\n"subnets": [\n' + ",\n".join(rows) + "\n]}\n"
+
+
+def _one_of_each_network(subnets: Iterable[Subnet]) -> list[Subnet]:
     by_network = {s.cidr: s for s in sorted(subnets, key=lambda s: s.meta.name, reverse=True)}
-    ordered = sorted(by_network.values(), key=lambda s: (s.cidr.version, -s.cidr.prefixlen, s.cidr.network_address))
-    return ordered if len(ordered) <= MAX_VIEWS else []
+    return sorted(by_network.values(), key=lambda s: (s.cidr.version, -s.cidr.prefixlen, s.cidr.network_address))
 
 
-def policy_files(region: RegionController, subnets: Iterable[Subnet]) -> dict[str, str]:
-    """File name -> text of each policy zone; for the Subnets that have a name."""
-    domain = quoting.domain_name("spec.domain", region.domain)
-    return {
-        names.policy_file(subnet.cidr): _policy(domain, names.subnet_dns_name(subnet.cidr, domain))
-        for subnet in with_view(subnets)
-        if subnet.managed
-    }
+def _kind(subnet: Subnet) -> str:
+    return f"{'recursive' if subnet.allow_dns else 'internal'}-{'named' if subnet.managed else 'nameless'}"
+
+
+def _server(subnet: Subnet, servers: Mapping[str, Network]) -> str | None:
+    server = subnet.cidr if subnet.served_by is None else servers.get(subnet.served_by)
+    return str(server) if server else None
+
+
+def _pattern(region: RegionController, subnet: Subnet) -> dict[str, str]:
+    pattern = {"view": "\n".join(_view(names.PLACEHOLDER_LABEL, _subnet(region, subnet))) + "\n"}
+    return pattern | ({"policy": _policy(region)} if subnet.managed else {})
 
 
 def _subnet(region: RegionController, subnet: Subnet) -> list[str]:
-    lines = [bind.clients([str(subnet.cidr)])]
+    lines = [bind.clients([names.PLACEHOLDER_CIDR])]
     if subnet.allow_dns:
         lines += bind.recursion_for(["any"])
     if subnet.managed:
@@ -58,17 +73,18 @@ def _subnet(region: RegionController, subnet: Subnet) -> list[str]:
         lines += [
             f'response-policy {{ zone "{POLICY}" max-policy-ttl {region.ttl_s} log no; }}'
             " recursive-only no break-dnssec yes qname-wait-recurse no add-soa no;",
-            f'zone "{POLICY}" {{ type primary; file "{names.DIR_RUN}/{names.policy_file(subnet.cidr)}";'
+            f'zone "{POLICY}" {{ type primary; file "{names.DIR_RUN}/{names.policy_file(names.PLACEHOLDER_LABEL)}";'
             " allow-query { none; }; };",
         ]
-    return [*lines, _shared_zone(region.domain)]
+    return [*lines, _shared_zone(quoting.domain_name("spec.domain", region.domain))]
 
 
-def _policy(domain: str, target: str) -> str:
+def _policy(region: RegionController) -> str:
+    domain = quoting.domain_name("spec.domain", region.domain)
     return (
         f"@ 15 IN SOA localhost. hostmaster.{domain}. 1 3600 600 604800 1\n"
         "@ 15 IN NS localhost.\n"
-        f"{names.rack_dns_name(domain)} 15 IN CNAME {target}.\n"
+        f"{names.rack_dns_name(domain)} 15 IN CNAME {names.PLACEHOLDER_LABEL}.{domain}.\n"
     )
 
 

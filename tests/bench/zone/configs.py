@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from rackrelay import names
-from rackrelay.agent.config.expand import expand
+from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.settings import NodeValues
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint
@@ -92,7 +92,8 @@ def _region(place: Place) -> RegionController:
 def _named_files(rendered: Mapping[str, str], place: Place) -> Files:
     """named.conf and what it names, with this server's values and its one folder for all."""
     values = NodeValues(node_ip=place.address, node_name=place.server)
-    found = {name: expand(text, values).text for name, text in rendered.items() if name.startswith("named.")}
+    wanted = expand_named(rendered, values, ())
+    found = {names.FILE_NAMED: wanted.text, **wanted.companions}
     folders = (RENDERED_STATE, names.DIR_RUN, names.DIR_TSIG)
     return {name: re.sub("|".join(folders), place.folder, text) for name, text in found.items()}
 

@@ -1,19 +1,24 @@
 """The configuration loop on folders of the test's own, with daemons that only write down."""
 
 import asyncio
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from rackrelay import names
 from rackrelay.agent.config import zonefile
 from rackrelay.agent.config.processes import Process
+from rackrelay.agent.config.views import EVERYWHERE
 from rackrelay.agent.loops import Agent, repeat
 from rackrelay.agent.settings import NodeValues, Paths
 from rackrelay.agent.sight import addresses
+from rackrelay.agent.sight.addresses import NodeAddress
 from rackrelay.agent.sight.health import Finding
 from rackrelay.agent.status import Knowledge
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController
+from rackrelay.model.subnet import Subnet
 from rackrelay.render.inputs import RackInputs
 from rackrelay.render.rack import render_rack
 from tests.unit.agent.config.test_mounted import mount
@@ -35,7 +40,9 @@ def agent(tmp_path: Path, daemons: Daemons) -> Agent:
     paths = Paths(*(tmp_path / name for name in ("config", "zone", "key", "run", "state")))
     for folder in (paths.config, paths.run, paths.state / "named"):
         folder.mkdir(parents=True)
-    return Agent(paths, VALUES, daemons.swapper(paths.run), Knowledge(VALUES))
+    agent = Agent(paths, VALUES, daemons.swapper(paths.run), Knowledge(VALUES))
+    agent.known.addresses = ()
+    return agent
 
 
 def ready(agent: Agent) -> bool:
@@ -57,6 +64,41 @@ async def test_first_configuration_goes_live_with_a_zone_file_and_lets_the_daemo
     assert "192.0.2.1" in (agent.paths.run / "named.conf").read_text()
     assert "SOA" in (agent.paths.state / "named" / "maas-internal.zone").read_text()
     assert agent.known.daemons == ("named", "nginx", "rsyslogd", "squid")
+
+
+async def test_nothing_is_applied_before_the_node_is_known(agent: Agent) -> None:
+    agent.known.addresses = None
+    mount(agent.paths.config, "..1", CONFIG)
+    await agent.watch_config()
+    assert not ready(agent)
+
+
+async def test_late_address_gives_named_another_view_which_stays_when_it_goes(agent: Agent, daemons: Daemons) -> None:
+    nets = [ip_network(f"10.{number}.0.0/24") for number in range(EVERYWHERE + 1)]
+    subnets = tuple(Subnet(Meta("metal", f"subnet{n}"), cidr) for n, cidr in enumerate(nets))
+    mount(agent.paths.config, "..1", render_rack(RackInputs(RegionController(Meta("metal", "demo")), subnets)))
+    await agent.watch_config()
+    daemons.running = {"named": Process(1, 1), "nginx": Process(2, 1)}
+    agent.known.addresses = (NodeAddress("prov0", "10.7.0.2", 24, carrier=True),)
+    await agent.watch_config()
+    assert daemons.signalled == [Process(1, 1)]
+    assert 'view "10-7-0-0--24"' in (agent.paths.run / "named.conf").read_text()
+    assert (agent.paths.run / "named.rpz.10-7-0-0--24").exists()
+    agent.known.addresses = ()
+    await agent.watch_config()
+    assert daemons.signalled == [Process(1, 1)]
+    assert 'view "10-7-0-0--24"' in (agent.paths.run / "named.conf").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"subnets": 1, "patterns": {}}'])
+async def test_unreadable_list_of_views_is_reported_and_named_stays_as_it_was(agent: Agent, text: str) -> None:
+    mount(agent.paths.config, "..1", CONFIG)
+    await agent.watch_config()
+    before = (agent.paths.run / "named.conf").read_text()
+    mount(agent.paths.config, "..2", {**CONFIG, names.FILE_VIEWS: text})
+    await agent.watch_config()
+    assert agent.known.rejected["named"].startswith("views.json: ")
+    assert (agent.paths.run / "named.conf").read_text() == before
 
 
 async def test_refused_first_configuration_lets_nothing_start_and_is_tried_again(

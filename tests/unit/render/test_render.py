@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from rackrelay.errors import InvalidSpec
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
-from rackrelay.render import rsyslog, views
+from rackrelay.render import rsyslog
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
@@ -67,29 +66,12 @@ def test_values_that_cannot_be_written_are_refused_by_field(region: RegionContro
         render_region(RegionInputs(region))
 
 
-def test_too_many_subnets_for_views_of_their_own_are_still_told_apart_by_recursion(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    subnets = (SUBNET, replace(OTHER, allow_dns=False))
-    assert 'view "10-20-0-0--24"' in render_rack(replace(RACK, subnets=subnets))[names.FILE_NAMED]
-    monkeypatch.setattr(views, "MAX_VIEWS", 1)
-    files = render_rack(replace(RACK, subnets=subnets))
-    assert "allow-recursion { localhost; 10.10.0.0/24; };" in files[names.FILE_NAMED]
-    assert not [name for name in files if ".rpz." in name]
-    assert "response-policy" not in files[names.FILE_NAMED]
-
-
-def test_configuration_with_as_many_views_as_there_may_be_fits_into_a_configmap() -> None:
-    nets = [ip_network(f"fd00:1234:5678:{i:x}::/64") for i in range(views.MAX_VIEWS)]
+def test_configuration_for_five_thousand_subnets_fits_into_a_configmap() -> None:
+    nets = [ip_network(f"10.{n // 250}.{n % 250}.0/24") for n in range(4000)]
+    nets += [ip_network(f"fd00:1234:5678:{n:x}::/64") for n in range(1000)]
     files = render_rack(replace(RACK, subnets=tuple(Subnet(Meta("metal", str(n)), n) for n in nets)))
-    assert names.policy_file(nets[-1]) in files
-    assert sum(len(name) + len(text) for name, text in files.items()) < 1_000_000
-
-
-@pytest.mark.parametrize(("changes", "expected"), [({"managed": True}, True), ({"managed": False}, False)])
-def test_only_subnets_with_a_name_give_the_constant_name_a_meaning(changes: dict[str, Any], expected: bool) -> None:
-    files = render_rack(replace(RACK, subnets=(replace(SUBNET, **changes),)))
-    assert (names.policy_file(SUBNET.cidr) in files) is expected
+    assert str(nets[-1]) in files[names.FILE_VIEWS]
+    assert sum(len(name) + len(text) for name, text in files.items()) < 2**20
 
 
 def test_bad_endpoint_is_refused() -> None:

@@ -21,7 +21,6 @@ from rackrelay.model.observed import Pod
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.render.inputs import RegionInputs
-from rackrelay.render.views import MAX_VIEWS, with_view
 from rackrelay.zone.plan import is_plausible
 from rackrelay.zone.publish import Outcome
 
@@ -97,21 +96,8 @@ def _conditions(context: Context, region: RegionController, pods: list[Pod]) -> 
         _zone_condition(context, region),
         external_condition(context, region),
         config_condition(context, pods, context.config_hashes[(REGION, *region.meta.key)]),
-        _shared_name(context, region),
     )
     return [*readiness, *(found for found in others if found is not None)]
-
-
-def _shared_name(context: Context, region: RegionController) -> Condition | None:
-    """That racks do not know `rack.<domain>`; None while they do."""
-    subnets = context.inventory.subnets_of(region)
-    if not subnets or with_view(subnets):
-        return None
-    message = (
-        f"with {len(subnets)} Subnets, more than {MAX_VIEWS}, racks do not know {names.rack_dns_name(region.domain)}; "
-        "use the Subnets' own names, or divide the Subnets among several RegionControllers"
-    )
-    return Condition(condition.SHARED_NAME, False, "TooManySubnets", message, alarming=True)
 
 
 def _readiness(region: RegionController, pods: list[Pod]) -> tuple[Condition, ...]:

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from rackrelay import names
-from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
+from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION
 from rackrelay.controllers.resources.region import PARALLEL_TOUCHES, config_condition, reconcile_region, refresh_volumes
 from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
-from rackrelay.render.views import MAX_VIEWS
 from rackrelay.zone.publish import Outcome
 from tests import gen
 from tests.unit.controllers.site import Site
@@ -103,17 +102,6 @@ async def test_pod_that_cannot_start_is_told(site: Site) -> None:
     stuck = {"name": "named", "image": "x:1", "state": {"waiting": {"reason": "ErrImagePull"}}}
     add_pod(site, 0, ready=False, containerStatuses=[stuck])
     assert (await reconcile(site))["Ready"] == ("False", "PodsNotReady")
-
-
-async def test_more_subnets_than_views_are_told(site: Site) -> None:
-    region = add_region(site)
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), {}, {})
-    for number in range(MAX_VIEWS):
-        cidr = f"10.{number // 250}.{number % 250}.0/24"
-        site.put(SUBNET, gen.body("Subnet", f"subnet{number}", {"cidr": cidr}))
-    assert "SharedName" not in await reconcile(site)
-    site.put(SUBNET, gen.body("Subnet", "one-more", {"cidr": "10.9.0.0/24"}))
-    assert (await reconcile(site))["SharedName"] == ("False", "TooManySubnets")
 
 
 async def test_zone_in_the_status(site: Site) -> None:
