@@ -163,6 +163,10 @@ class EvidenceBook:
             if space == namespace and sighting.status is not None and not sighting.is_status_older(now, SIGHT_MAX_AGE_S)
         }
 
+    def sightings(self) -> Iterable[Sighting]:
+        """What was seen of every server."""
+        return self._sightings.values()
+
     def find(self, namespace: str, name: str) -> Sighting | None:
         """What was seen of one server."""
         return self._sightings.get((namespace, name))

@@ -57,6 +57,11 @@ class Sighting:
         return self.misses >= self.detection.misses
 
     @property
+    def lacks_one_miss(self) -> bool:
+        """Whether it counts as silent if it does not answer the next probe either."""
+        return self.misses == self.detection.misses - 1
+
+    @property
     def answers(self) -> bool:
         """Whether its DNS has answered, lately enough."""
         return self.answered_at is not None and not self.is_silent

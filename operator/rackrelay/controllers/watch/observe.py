@@ -41,6 +41,8 @@ async def probe_forever(context: Context) -> None:
             repaired = now if repair else repaired
             enqueue_changes(context, repair)
             await ask(context, prober, turns)
+            if await look_again(context, prober, rounds.rest_s(context.now())):
+                enqueue_changes(context, repair=False)
             await asyncio.sleep(rounds.rest_s(context.now()))
     finally:
         prober.close()
@@ -80,6 +82,29 @@ async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool])
             sighting.asked_at = now
             context.tally.probes[region.meta.key] += 1
             prober.ask(Question(sighting.server, region.domain))
+
+
+async def look_again(context: Context, prober: Prober, rest_s: float) -> bool:
+    """Whether a server that lacked one miss has become silent, half an interval after it was asked.
+
+    For everybody else the next round is soon enough. Nobody's is held up: it returns within `rest_s`.
+    """
+    verge = [s for s in context.book.sightings() if s.asked_at is not None and s.lacks_one_miss]
+    wait_s = YOUNG_FACTOR * min((s.detection.interval_s for s in verge), default=0.0)
+    if not 0 < wait_s <= rest_s:
+        return False
+    began = context.now()
+    await asyncio.sleep(wait_s)
+    prober.drain()
+    now = context.now()
+    # Whoever is late has not looked when the answers came.
+    if now - began > 2 * wait_s:
+        return False
+    missed = [s for s in verge if s.count_miss(now - YOUNG_FACTOR * s.detection.interval_s)]
+    for sighting in missed:
+        context.tally.misses[(sighting.server.namespace, sighting.region)] += 1
+    context.book.note_silence(now)
+    return bool(missed)
 
 
 def enqueue_changes(context: Context, repair: bool) -> None:

@@ -12,7 +12,15 @@ from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.controllers.state.sighting import Voice
-from rackrelay.controllers.watch.observe import BATCH, ask, count_misses, enqueue_changes, note_lag, probe_forever
+from rackrelay.controllers.watch.observe import (
+    BATCH,
+    ask,
+    count_misses,
+    enqueue_changes,
+    look_again,
+    note_lag,
+    probe_forever,
+)
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.probe.dns import Prober, Question
@@ -21,6 +29,8 @@ from tests.unit.controllers.site import Site
 
 DEMO = (gen.NAMESPACE, "demo")
 TURN, LATE = {DEMO: True}, {DEMO: False}
+# Until the next round.
+REST_S = 0.25
 
 
 class Asked(Prober):
@@ -173,6 +183,46 @@ async def test_operator_that_sleeps_blames_nobody_and_says_so(laid_out: Site, ca
     probing.cancel()
     with suppress(asyncio.CancelledError):
         await probing
+
+
+async def miss(site: Site, count: int) -> None:
+    """So many probes without an answer, and one more that has just been sent."""
+    for _ in range(count):
+        await ask_before(site)
+        count_misses(site, Asked(), TURN)
+    await ask(site, Asked(), TURN)
+
+
+async def test_last_miss_counts_after_half_an_interval(laid_out: Site) -> None:
+    await miss(laid_out, 2)
+    assert await look_again(laid_out, Asked(), REST_S)
+    assert misses(laid_out) == 3
+    assert laid_out.tally.misses[DEMO] == 3
+    assert not await look_again(laid_out, Asked(), REST_S), "it was told already"
+
+
+async def test_answer_within_half_an_interval_is_no_miss(laid_out: Site) -> None:
+    await miss(laid_out, 2)
+    prober = Asked()
+    prober.waiting.append(lambda: answer(laid_out))
+    assert not await look_again(laid_out, prober, REST_S)
+    assert misses(laid_out) == 0
+
+
+@pytest.mark.parametrize(("missed", "rest_s"), [(1, 0.25), (2, 0.1)])
+async def test_others_are_looked_at_in_the_next_round(laid_out: Site, missed: int, rest_s: float) -> None:
+    await miss(laid_out, missed)
+    assert not await look_again(laid_out, Asked(), rest_s)
+    assert misses(laid_out) == missed
+
+
+async def test_operator_that_was_late_blames_nobody_for_the_last_miss_either(laid_out: Site) -> None:
+    await miss(laid_out, 2)
+    look = asyncio.create_task(look_again(laid_out, Asked(), REST_S))
+    await asyncio.sleep(0.01)
+    time.sleep(0.4)  # noqa: ASYNC251 - a blocked loop is what this is about
+    assert not await look
+    assert misses(laid_out) == 2
 
 
 async def test_changed_judgement_has_the_zone_decided_anew(laid_out: Site) -> None:
