@@ -17,8 +17,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("source")
     stage = (REPOSITORY / "Dockerfile").read_text().rpartition("FROM daemons AS dataplane\n")[2]
     for what, where in re.findall(r"^COPY (operator/\S+) /opt/rackrelay/source/(\S+)$", stage, re.MULTILINE):
+        if what.endswith("/"):
+            shutil.copytree(REPOSITORY / what, target / where, ignore=shutil.ignore_patterns("__pycache__"))
+            continue
         (target / where).mkdir(parents=True, exist_ok=True)
-        for file in REPOSITORY.glob(what if what.endswith(".py") else f"{what}*.py"):
+        for file in REPOSITORY.glob(what):
             shutil.copy(file, target / where)
     return target
 

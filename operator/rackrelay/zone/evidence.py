@@ -40,8 +40,8 @@ class Evidence:
     `misses`: SOA probes in a row without an answer. `behind_since`: since when its DNS answers an old serial.
     `heard`: whether a region replica has its heartbeat; None when no replica in reach can tell. `heard_serial`: what
     named serves by its agent's word, None when named does not answer the agent.
-    `lost_together`: it went silent in the same second as most other racks. `node_ready`: whether the node's kubelet is
-    heard.
+    `lost`: it was found unreachable last. `lost_together`: it went silent in the same second as most other racks.
+    `node_ready`: whether the node's kubelet is heard.
     """
 
     misses: int
@@ -51,6 +51,7 @@ class Evidence:
     status_at: float | None = None
     heard: bool | None = None
     heard_serial: int | None = None
+    lost: bool = False
     lost_together: bool = False
     node_ready: bool = True
     drained: bool = False
@@ -80,8 +81,10 @@ def judge(evidence: Evidence, now: float, detection: FailureDetection) -> Judgem
 
 
 def _unreachable(evidence: Evidence, detection: FailureDetection) -> Judgement | None:
-    if _answers(evidence, detection) or evidence.heard:
+    if _answers(evidence, detection) or (evidence.heard and not _comes_back(evidence)):
         return None
+    if evidence.heard:
+        return Judgement(Tier.UNREACHABLE, "Starting", "its agent is heard again, but its DNS answers nobody yet")
     # A node that its kubelet does not report either is lost; before that, the fault may be the operator's own.
     if evidence.lost_together and evidence.heard is None and evidence.node_ready:
         return Judgement(
@@ -94,6 +97,11 @@ def _unreachable(evidence: Evidence, detection: FailureDetection) -> Judgement |
         "NoAnswer",
         "its DNS does not answer the operator and no region hears it; check the node's power and network",
     )
+
+
+def _comes_back(evidence: Evidence) -> bool:
+    # A node that boots is heard before it serves anything.
+    return evidence.heard_serial is None and (evidence.lost or evidence.answered_at is None)
 
 
 def _answers(evidence: Evidence, detection: FailureDetection) -> bool:

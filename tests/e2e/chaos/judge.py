@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Evidence of a fault's end takes this long to become a zone that everybody serves: a rack's hold, a pod's start.
 SETTLE_S = 15.0
@@ -13,12 +13,17 @@ RECOVERY_S = 330.0
 
 @dataclass(frozen=True)
 class Seen:
-    """One query of a machine: times are monotonic seconds; `answered` is None when nobody answered."""
+    """One query of a machine: times are seconds of one clock; `answered` is None when nobody answered."""
 
     server: str
     sent: float
     answered: float | None
     addresses: tuple[str, ...] = ()
+
+    def since(self, start: float) -> "Seen":
+        """The same by a clock that was started then."""
+        answered = None if self.answered is None else self.answered - start
+        return replace(self, sent=self.sent - start, answered=answered)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Fault:
     """One thing that was done. `rack` is None for the control plane's; `ended` is when it was undone.
 
     `silenced`: the addresses at which machines got no answer, from `done` on, until they answer again. `deafens`:
-    whether changes of the zone do not reach its rack. `witnesses`: how many racks of a subnet it takes to notice.
+    whether changes of the zone do not reach its rack. `witnesses`: how many other racks of a subnet have to be well
+    before it must leave the name.
     """
 
     what: str
@@ -37,6 +43,10 @@ class Fault:
     silenced: frozenset[str] = frozenset()
     deafens: bool = False
     witnesses: int = 1
+
+    def since(self, start: float) -> "Fault":
+        """The same by a clock that was started then."""
+        return replace(self, began=self.began - start, done=self.done - start, ended=self.ended - start)
 
     def disturbs(self, begin: float, end: float) -> bool:
         """Whether it had an effect in a time, its aftermath included."""
@@ -65,7 +75,7 @@ def find_unanswered(seen: Iterable[Seen], subnet: Subnet, faults: Sequence[Fault
         by_server.setdefault(query.server, []).append(query)
     for rack, address in subnet.racks.items():
         for row in _find_rows(by_server.get(address, []), [f for f in faults if address in f.silenced]):
-            yield f"{rack} did not answer {len(row)} queries from {row[0]:.1f} to {row[-1]:.1f}"
+            yield f"{rack} did not answer {len(row)} queries from {row[0]:.1f} s to {row[-1]:.1f} s"
 
 
 def _find_rows(queries: Sequence[Seen], faults: Sequence[Fault]) -> Iterator[list[float]]:
@@ -86,7 +96,7 @@ def find_empty(seen: Iterable[Seen], subnet: Subnet) -> Iterator[str]:
     racks = {address: rack for rack, address in subnet.racks.items()}
     for query in seen:
         if query.answered is not None and not query.addresses:
-            yield f"{racks[query.server]} answered without an address at {query.sent:.1f}"
+            yield f"{racks[query.server]} answered without an address at {query.sent:.1f} s"
 
 
 def find_dead_served(seen: Sequence[Seen], subnet: Subnet, faults: Sequence[Fault], bound_s: float) -> Iterator[str]:
@@ -110,5 +120,5 @@ def find_dead_served(seen: Sequence[Seen], subnet: Subnet, faults: Sequence[Faul
             if any(f.rack is None or (f.rack == teller and f.deafens) for f in others):
                 continue
             if len(set(subnet.racks) - {death.rack} - {f.rack for f in others}) >= death.witnesses:
-                yield f"{teller} served {dead} {age_s:.1f} s after {death.what} of {death.rack}"
+                yield f"{teller} served {dead} at {query.sent:.1f} s, {age_s:.1f} s after {death.what} of {death.rack}"
                 break

@@ -50,9 +50,11 @@ def run_storm(lab: Lab, storm: Storm) -> list[str]:
         witness(lab, "m1", NAME_A, list(A.racks.values())) as seen_a,
         witness(lab, "m2", NAME_B, list(B.racks.values())) as seen_b,
     ):
-        faults = rain(lab, storm)
+        start = time.monotonic()
+        faults = rain(lab, storm, start)
     violations: list[str] = []
-    for seen, subnet in ((seen_a, A), (seen_b, B)):
+    for found, subnet in ((seen_a, A), (seen_b, B)):
+        seen = [query.since(start) for query in found]
         violations += find_unanswered(seen, subnet, faults)
         violations += find_empty(seen, subnet)
         violations += find_dead_served(seen, subnet, faults, storm.bound_s)
@@ -60,16 +62,18 @@ def run_storm(lab: Lab, storm: Storm) -> list[str]:
     return violations
 
 
-def rain(lab: Lab, storm: Storm) -> list[Fault]:
-    """One fault after the other, with pauses in which some of them have settled and some have not."""
+def rain(lab: Lab, storm: Storm, start: float) -> list[Fault]:
+    """One fault after the other, with pauses in which some of them have settled and some have not.
+
+    Their times are seconds since `start`.
+    """
     chance = random.Random(storm.seed)
-    start = time.monotonic()
     faults = []
     actions = deal_actions(lab, chance)
     time.sleep(2)
     while time.monotonic() - start < storm.lasts_s:
-        fault = next(actions).carry_out(chance.uniform(3, 12))
-        print(describe(fault, start), flush=True)
+        fault = next(actions).carry_out(chance.uniform(3, 12)).since(start)
+        print(describe(fault), flush=True)
         faults.append(fault)
         time.sleep(chance.choice([0.5, 3, 20]))
     time.sleep(2)

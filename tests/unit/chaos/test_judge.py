@@ -18,8 +18,8 @@ def served(server: str, time: float, *addresses: str) -> Seen:
 def test_rack_without_a_fault_must_answer() -> None:
     seen = [*silent("10.0.0.2", 100.0, 100.1), served("10.0.0.2", 100.2), *silent("10.0.0.2", 100.3)]
     assert list(find_unanswered(seen, NET, [CUT])) == [
-        "r2 did not answer 2 queries from 100.0 to 100.1",
-        "r2 did not answer 1 queries from 100.3 to 100.3",
+        "r2 did not answer 2 queries from 100.0 s to 100.1 s",
+        "r2 did not answer 1 queries from 100.3 s to 100.3 s",
     ]
 
 

@@ -133,6 +133,9 @@ def test_tiers_are_ordered_best_first() -> None:
     [
         pytest.param({"heard": True, "heard_serial": 7}, Tier.HEALTHY, id="a region hears it"),
         pytest.param({"heard": True}, Tier.DEGRADED, id="a region hears that its named is dead"),
+        pytest.param({"heard": True, "lost": True}, Tier.UNREACHABLE, id="its node boots, its named does not run yet"),
+        pytest.param({"heard": True, "answered_at": None}, Tier.UNREACHABLE, id="it never answered anybody"),
+        pytest.param({"heard": True, "heard_serial": 7, "lost": True}, Tier.HEALTHY, id="it is back by its own word"),
         pytest.param({"heard": False}, Tier.UNREACHABLE, id="no region hears it"),
         pytest.param({"heard": None}, Tier.UNREACHABLE, id="no region can tell"),
         pytest.param({"heard": None, "lost_together": True}, Tier.DEGRADED, id="one of many, nobody else can tell"),

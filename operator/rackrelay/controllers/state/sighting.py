@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import AgentStatus, NameServer
-from rackrelay.zone.evidence import Evidence, Judgement
+from rackrelay.zone.evidence import Evidence, Judgement, Tier
 from rackrelay.zone.steadiness import Steadiness
 
 # Longer than regions need until they can tell.
@@ -102,6 +102,7 @@ class Sighting:
             status_at=self.status_at,
             heard=voice.heard,
             heard_serial=voice.serial,
+            lost=self.judgement is not None and self.judgement.tier is Tier.UNREACHABLE,
             lost_together=self.lost_together,
             node_ready=node_ready,
             drained=drained,
