@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from rackrelay import names
-from rackrelay.agent.config.expand import Expanded, expand
+from rackrelay.agent.config.expand import Expanded, companions_of, expand
 from rackrelay.agent.settings import Network, NodeValues
 
 # As long as that costs little, every rack knows every Subnet, whoever asks it from wherever.
@@ -41,7 +41,8 @@ def expand_named(data: Mapping[str, str], values: NodeValues, addresses: Iterabl
     """
     given = parse_views(data[names.FILE_VIEWS]) if names.FILE_VIEWS in data else Views({}, ())
     chosen = choose_views(given.subnets, addresses)
-    policies = {
+    # An operator of the release before renders all views itself, and brings their policy zones along.
+    policies = companions_of(names.FILE_NAMED, data) | {
         names.policy_file(names.subnet_label(view.cidr)): _fill(given.patterns[view.pattern]["policy"], view.cidr)
         for view in chosen
         if "policy" in given.patterns[view.pattern]

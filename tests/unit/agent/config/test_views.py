@@ -97,7 +97,8 @@ def test_list_that_the_operator_did_not_write(text: str) -> None:
 
 
 def test_file_of_an_operator_without_views_is_taken_as_it_is() -> None:
-    assert expand_named({names.FILE_NAMED: "text"}, VALUES, ["10.10.0.2"]).text == "text"
+    expanded = expand_named({names.FILE_NAMED: "text", "named.rpz.a": "policy"}, VALUES, ["10.10.0.2"])
+    assert (expanded.text, expanded.companions) == ("text", {"named.rpz.a": "policy"})
 
 
 def test_lines_are_one_for_each_subnet() -> None:
