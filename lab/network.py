@@ -4,6 +4,7 @@ The `fabric` namespace holds the bridges. A cable is a pair of links: the host's
 other end on the bridge, named HOST-INTERFACE. Cutting a cable takes the bridge's end down: the host loses its carrier.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -47,11 +48,17 @@ def create_host(site: Site, host: str, links: Sequence[Link]) -> None:
     _create_namespace(site, host)
     for link in links:
         port = port_name(host, link.name)
-        peer = f"type veth peer name {link.name} netns {site.netns(host)}"
+        peer = f"type veth peer name {link.name} address {hardware_address(host, link.name)} netns {site.netns(host)}"
         # What a host that died left behind on the bridge would be in the way.
         run([*site.enter("fabric"), "ip", "link", "del", port], check=False)
         _ip(site, "fabric", [f"link add {port} {peer}", f"link set {port} master {link.bridge} up"])
     _ip(site, host, [line for link in links for line in host_end(link)])
+
+
+def hardware_address(host: str, interface: str) -> str:
+    """The same at each power-on, as a network card's is: neighbours remember it for up to a minute."""
+    octets = hashlib.sha256(f"{host} {interface}".encode()).digest()[:5]
+    return ":".join(f"{octet:02x}" for octet in (0x02, *octets))
 
 
 def port_name(host: str, interface: str) -> str:

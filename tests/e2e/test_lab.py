@@ -84,6 +84,11 @@ def test_a_cut_cable_has_no_carrier_until_it_is_healed(healed: Report, capsys: p
     healed.wait("m1 is answered again", lambda: answers(lab), 10)
 
 
+def test_interface_has_its_hardware_address_for_ever(healed: Report) -> None:
+    shown = healed.lab.run_in("rack2", ["cat", "/sys/class/net/prov1/address"]).stdout.strip()
+    assert shown == network.hardware_address("rack2", "prov1")
+
+
 def test_loss_takes_its_share_until_it_is_healed(healed: Report) -> None:
     lab = healed.lab
     lab.loss("m1", "eth0", 100)

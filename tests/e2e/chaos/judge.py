@@ -120,5 +120,8 @@ def find_dead_served(seen: Sequence[Seen], subnet: Subnet, faults: Sequence[Faul
             if any(f.rack is None or (f.rack == teller and f.deafens) for f in others):
                 continue
             if len(set(subnet.racks) - {death.rack} - {f.rack for f in others}) >= death.witnesses:
-                yield f"{teller} served {dead} at {query.sent:.1f} s, {age_s:.1f} s after {death.what} of {death.rack}"
+                yield (
+                    f"{teller} served {dead} at {query.sent:.1f} s, {age_s:.1f} s after {death.what} of {death.rack}, "
+                    f"which answered again at {back:.1f} s"
+                )
                 break

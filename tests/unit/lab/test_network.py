@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from lab.errors import LabError
-from lab.network import host_end, interfaces, loss_rules, node_rules, port_name
+from lab.network import hardware_address, host_end, interfaces, loss_rules, node_rules, port_name
 from lab.site import Site, check_name, hosts
 from lab.topology import DEFAULT, Link, load_topology
 
@@ -65,3 +65,11 @@ def test_every_namespace_carries_the_labs_name() -> None:
 def test_bad_lab_names(name: str) -> None:
     with pytest.raises(LabError, match="a lab's name is"):
         check_name(name)
+
+
+def test_hardware_addresses_are_each_interfaces_own() -> None:
+    links = [(node.name, link) for node in SITE.topology.nodes for link in interfaces(node.links)]
+    addresses = {hardware_address(*link) for link in links}
+    assert len(addresses) == len(links)
+    # Locally administered, and of one station.
+    assert all(address.startswith("02:") and len(address) == 17 for address in addresses)
