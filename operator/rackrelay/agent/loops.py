@@ -52,20 +52,20 @@ class Agent:
 
     async def watch_config(self) -> None:
         """Apply what is mounted when it changed, and again now and then while it is not what runs."""
-        now = asyncio.get_running_loop().time()
         if self.known.addresses is None:
             return
-        addresses = self._served | {address.address for address in self.known.addresses}
-        changed = mounted.current_version(self.paths.config) != self._seen or addresses != self._served
+        now = asyncio.get_running_loop().time()
+        served = self._served | {address.address for address in self.known.addresses}
+        changed = mounted.current_version(self.paths.config) != self._seen or served != self._served
         wrong = bool(self.known.rejected or status.outdated(self.known))
         if not changed and not (wrong and now >= self._retry_at):
             return
         self._retry_at = now + RETRY_INTERVAL_S
-        self._served = addresses
         snapshot = mounted.read_snapshot(self.paths.config)
         duties = self._take_duties(snapshot) if snapshot else None
         if snapshot is None or duties is None:
             return
+        self._served = served
         zone_problem = await self._prepare_zone(duties)
         await self._apply(snapshot, duties, zone_problem)
         if not changed:
