@@ -81,10 +81,11 @@ def judge(evidence: Evidence, now: float, detection: FailureDetection) -> Judgem
 
 
 def _unreachable(evidence: Evidence, detection: FailureDetection) -> Judgement | None:
-    if _answers(evidence, detection) or (evidence.heard and not _comes_back(evidence)):
+    if _answers(evidence, detection):
         return None
     if evidence.heard:
-        return Judgement(Tier.UNREACHABLE, "Starting", "its agent is heard again, but its DNS answers nobody yet")
+        starting = Judgement(Tier.UNREACHABLE, "Starting", "its agent is heard again, but its DNS answers nobody yet")
+        return starting if _comes_back(evidence) else None
     # A node that its kubelet does not report either is lost; before that, the fault may be the operator's own.
     if evidence.lost_together and evidence.heard is None and evidence.node_ready:
         return Judgement(

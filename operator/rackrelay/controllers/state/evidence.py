@@ -151,7 +151,7 @@ class EvidenceBook:
     def _can_tell(self, replica: ServerKey, hearing: Hearing, region: ServerKey, now: float) -> bool:
         # A replica may answer once more after it is gone, or before it is tracked.
         sighting = self._sightings.get(replica)
-        if sighting is None or (replica[0], sighting.region) != region or sighting.is_silent:
+        if sighting is None or sighting.region_key != region or sighting.is_silent:
             return False
         return hearing.can_tell(now, sighting.detection.hearing_fresh_s)
 

@@ -57,6 +57,11 @@ class Sighting:
         return self.misses >= self.detection.misses
 
     @property
+    def region_key(self) -> tuple[str, str]:
+        """The region by namespace and name."""
+        return self.server.namespace, self.region
+
+    @property
     def lacks_one_miss(self) -> bool:
         """Whether it counts as silent if it does not answer the next probe either."""
         return self.misses == self.detection.misses - 1

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rackrelay.controllers.routing import FOLLOW_S
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey
 from rackrelay.controllers.state.queue import Key
+from rackrelay.controllers.state.sighting import Sighting
 from rackrelay.controllers.watch.judging import note_judgements
 from rackrelay.controllers.watch.rounds import Rounds
 from rackrelay.model.region import RegionController
@@ -54,15 +55,16 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
     What waits in the socket was answered in time.
     """
     prober.drain()
-    now = context.now()
-    for region in context.inventory.live_regions():
-        if turns.get(region.meta.key):
-            asked_until = now - YOUNG_FACTOR * region.detection.interval_s
-            for server in context.inventory.servers_of(region):
-                sighting = context.book.find(server.namespace, server.name)
-                if sighting is not None and sighting.count_miss(asked_until):
-                    context.tally.misses[region.meta.key] += 1
+    _count(context, [s for s in context.book.sightings() if turns.get(s.region_key)], context.now())
+
+
+def _count(context: Context, asked: Iterable[Sighting], now: float) -> bool:
+    """Whether any of these has missed a question that was not sent just now."""
+    missed = [s for s in asked if s.count_miss(now - YOUNG_FACTOR * s.detection.interval_s)]
+    for sighting in missed:
+        context.tally.misses[sighting.region_key] += 1
     context.book.note_silence(now)
+    return bool(missed)
 
 
 async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
@@ -100,11 +102,7 @@ async def look_again(context: Context, prober: Prober, rest_s: float) -> bool:
     # Whoever is late has not looked when the answers came.
     if now - began > 2 * wait_s:
         return False
-    missed = [s for s in verge if s.count_miss(now - YOUNG_FACTOR * s.detection.interval_s)]
-    for sighting in missed:
-        context.tally.misses[(sighting.server.namespace, sighting.region)] += 1
-    context.book.note_silence(now)
-    return bool(missed)
+    return _count(context, verge, now)
 
 
 def enqueue_changes(context: Context, repair: bool) -> None:
