@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rackrelay import names
-from rackrelay.agent.config import zonefile
+from rackrelay.agent.config import mounted, zonefile
 from rackrelay.agent.config.processes import Process
 from rackrelay.agent.config.views import EVERYWHERE
 from rackrelay.agent.loops import Agent, repeat
@@ -88,6 +88,20 @@ async def test_late_address_gives_named_another_view_which_stays_when_it_goes(ag
     await agent.watch_config()
     assert daemons.signalled == [Process(1, 1)]
     assert 'view "10-7-0-0--24"' in (agent.paths.run / "named.conf").read_text()
+
+
+async def test_late_address_is_not_forgotten_when_the_configuration_cannot_be_read(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount(agent.paths.config, "..1", CONFIG)
+    await agent.watch_config()
+    agent.known.addresses = (NodeAddress("prov0", "10.7.0.2", 24, carrier=True),)
+    with monkeypatch.context() as replaced:
+        replaced.setattr(mounted, "read_snapshot", lambda _folder: None)
+        await agent.watch_config()
+    assert not agent._served
+    await agent.watch_config()
+    assert agent._served == {"10.7.0.2"}
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"subnets": 1, "patterns": {}}'])
