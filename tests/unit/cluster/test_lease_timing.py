@@ -9,8 +9,8 @@ import pytest
 
 from rackrelay.cluster.client import Kind, Manifest
 from rackrelay.cluster.lease import Lease
+from tests.fakes.lease_server import FakeLeaseServer
 from tests.fakes.virtual_time import run_virtually
-from tests.unit.cluster.test_lease import LeaseServer
 
 TAKEOVER_S = 4.0
 RENEW_S, DEADLINE_S = 1.0, 2.0
@@ -25,8 +25,8 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class SlowServer(LeaseServer):
-    """A LeaseServer that takes its time; `written`: when, and the holder that was stored. `lost`: the next write's
+class SlowServer(FakeLeaseServer):
+    """A FakeLeaseServer that takes its time; `written`: when, and the holder that was stored. `lost`: the next write's
     request or answer never arrives."""
 
     def __init__(self) -> None:
