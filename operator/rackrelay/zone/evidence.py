@@ -67,6 +67,9 @@ class Judgement:
     message: str = ""
 
 
+HEALTHY = Judgement(Tier.HEALTHY)
+
+
 def judge(evidence: Evidence, now: float, detection: FailureDetection) -> Judgement:
     """The first check that finds something decides; a rack that passes all is healthy."""
     for check in (_unreachable, _drained):
@@ -77,7 +80,7 @@ def judge(evidence: Evidence, now: float, detection: FailureDetection) -> Judgem
         message = look(evidence, now, detection)
         if message is not None:
             return Judgement(Tier.DEGRADED, *message)
-    return Judgement(Tier.HEALTHY)
+    return HEALTHY
 
 
 def _unreachable(evidence: Evidence, detection: FailureDetection) -> Judgement | None:

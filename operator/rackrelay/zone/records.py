@@ -10,8 +10,7 @@ from ipaddress import ip_address
 from rackrelay import names
 from rackrelay.model.observed import Address
 from rackrelay.model.rack import Network
-from rackrelay.model.subnet import Subnet
-from rackrelay.zone.cables import Cable, find_twins
+from rackrelay.zone.cables import Cable
 from rackrelay.zone.claims import Claim, Dispute, find_disputes
 from rackrelay.zone.evidence import Judgement, Tier
 
@@ -72,91 +71,12 @@ class Answer:
         return self.tier is Tier.UNREACHABLE
 
 
-class PrefixIndex:
-    """Finds the networks that hold an address, in one lookup for each prefix length."""
-
-    def __init__(self, networks: Iterable[Network]) -> None:
-        self._tables: dict[tuple[int, int], dict[int, Network]] = {}
-        for network in networks:
-            shift = network.max_prefixlen - network.prefixlen
-            table = self._tables.setdefault((network.version, shift), {})
-            table[int(network.network_address) >> shift] = network
-        # The smallest shift is the longest prefix.
-        self._order = sorted(self._tables)
-
-    def find(self, address: Address) -> Network | None:
-        """The network with the longest prefix that holds it."""
-        number, version = int(address), address.version
-        for place in self._order:
-            if place[0] == version:
-                network = self._tables[place].get(number >> place[1])
-                if network is not None:
-                    return network
-        return None
-
-
-def answer_subnets(
-    subnets: Sequence[Subnet], racks: Iterable[RackView], faults: Faults = NO_FAULTS
-) -> dict[Network, Answer]:
-    """One Answer per subnet. An address counts for the subnet with the longest prefix that holds it.
-
-    A relayed subnet has the answer of the one that serves it, and no address counts for it. `faults`: what is wrong
-    with single addresses (`links`).
-    """
-    racks = tuple(racks)
-    own = [s for s in subnets if s.served_by is None]
-    index = PrefixIndex(s.cidr for s in own)
-    members: dict[Network, list[Member]] = {s.cidr: [] for s in own}
-    for rack in sorted(racks, key=lambda r: r.name):
-        for network, addresses in _by_network(rack.addresses, index).items():
-            members[network].append(_on_subnet(Member(rack.name, addresses, rack.judgement), faults))
-    claims = {rack.name: rack.claims for rack in racks}
-    answers = {network: _answer(found, claims) for network, found in members.items()}
-    relayed = _relayed_answers(subnets, answers, racks)
-    cables = [[a for a in cable if a in rack.addresses] for rack in racks for cable in rack.cables]
-    named = {s.cidr: answers[s.cidr] for s in own if s.managed}
-    return answers | _twin_answers(named, find_twins(cables, index.find)) | relayed
-
-
-def _relayed_answers(
-    subnets: Sequence[Subnet], answers: Mapping[Network, Answer], racks: Iterable[RackView]
-) -> dict[Network, Answer]:
-    relayed = [s for s in subnets if s.served_by is not None]
-    if not relayed:
-        return {}
-    index = PrefixIndex(s.cidr for s in relayed)
-    ignored: dict[Network, set[Address]] = {}
-    for rack in racks:
-        for network, addresses in _by_network(rack.addresses, index).items():
-            ignored.setdefault(network, set()).update(addresses)
-    by_name = {s.meta.name: answers[s.cidr] for s in subnets if s.served_by is None}
-    return {
-        # One that names no Subnet which could serve it has no racks; its condition says why.
-        s.cidr: replace(
-            by_name.get(s.served_by or "", Answer()), ignored=tuple(sorted(ignored.get(s.cidr, ()), key=_order))
-        )
-        for s in relayed
-    }
-
-
-def _twin_answers(
-    answers: Mapping[Network, Answer], twins: Mapping[Network, Iterable[Network]]
-) -> dict[Network, Answer]:
-    """The answers that get addresses of another family: those of networks where racks serve."""
-    serving = {network: answer.addresses for network, answer in answers.items() if answer.serves}
-    found: dict[Network, Answer] = {}
-    for network, others in twins.items():
-        if network in answers and answers[network].addresses:
-            addresses = {a for other in others for a in serving.get(other, ())}
-            found[network] = replace(answers[network], twins=tuple(sorted(addresses, key=_order)))
-    return found
-
-
 def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) -> Rrsets:
     """(label, A or AAAA) -> sorted addresses, for the managed subnets that have an address."""
     rrsets: Rrsets = {}
     for network in managed:
-        for addresses in (answers[network].addresses, answers[network].twins):
+        answer = answers[network]
+        for addresses in (answer.addresses, answer.twins):
             if addresses:
                 kind = "A" if addresses[0].version == 4 else "AAAA"
                 rrsets[(names.subnet_label(network), kind)] = tuple(str(a) for a in addresses)
@@ -165,10 +85,10 @@ def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) 
 
 def sort_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
     """Addresses in numeric order, as status and zone show them."""
-    return tuple(sorted((ip_address(t) for t in texts), key=_order))
+    return tuple(sorted((ip_address(t) for t in texts), key=order_of))
 
 
-def _on_subnet(rack: Member, faults: Faults) -> Member:
+def on_subnet(rack: Member, faults: Faults) -> Member:
     """The rack with the best addresses that it has there, as good as they are."""
     if faults.keys().isdisjoint(rack.addresses):
         return rack
@@ -180,14 +100,15 @@ def _on_subnet(rack: Member, faults: Faults) -> Member:
     return Member(rack.name, addresses, max(rack.judgement, faults[addresses[0]], key=lambda j: j.tier))
 
 
-def _answer(found: Sequence[Member], claims: Mapping[str, Mapping[Address, int]]) -> Answer:
+def answer_subnet(found: Sequence[Member], claims: Mapping[str, Mapping[Address, int]]) -> Answer:
+    """What one subnet's name answers. `found`: the racks that have addresses there, by name; `claims`: theirs."""
     if not found:
         return Answer()
     disputes = _find_disputes(found, claims)
     members = tuple(_without_disputed(found, disputes)) if disputes else tuple(found)
     chosen = _chosen_tiers(members)
     addresses = {a for m in members if m.judgement.tier in chosen for a in m.addresses}
-    return Answer(tuple(sorted(addresses, key=_order)), members, min(chosen), disputes=disputes)
+    return Answer(tuple(sorted(addresses, key=order_of)), members, min(chosen), disputes=disputes)
 
 
 def _find_disputes(found: Sequence[Member], claims: Mapping[str, Mapping[Address, int]]) -> tuple[Dispute, ...]:
@@ -201,7 +122,7 @@ def _find_disputes(found: Sequence[Member], claims: Mapping[str, Mapping[Address
         for address in member.addresses:
             claim = Claim(member.name, reachable, claims[member.name].get(address, 0))
             by_address.setdefault(address, set()).add(claim)
-    return tuple(sorted(find_disputes(by_address), key=lambda d: _order(d.address)))
+    return tuple(sorted(find_disputes(by_address), key=lambda d: order_of(d.address)))
 
 
 def _without_disputed(found: Sequence[Member], disputes: Sequence[Dispute]) -> Iterator[Member]:
@@ -225,14 +146,6 @@ def _chosen_tiers(members: tuple[Member, ...]) -> frozenset[Tier]:
     return frozenset({best})
 
 
-def _by_network(addresses: Iterable[Address], index: PrefixIndex) -> dict[Network, tuple[Address, ...]]:
-    found: dict[Network, tuple[Address, ...]] = {}
-    for address in addresses:
-        network = index.find(address)
-        if network is not None:
-            found[network] = (*found.get(network, ()), address)
-    return found
-
-
-def _order(address: Address) -> tuple[int, int]:
+def order_of(address: Address) -> tuple[int, int]:
+    """Sorts addresses by their numbers, IPv4 first."""
     return (address.version, int(address))

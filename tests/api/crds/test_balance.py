@@ -2,7 +2,7 @@
 
 from lab.apiserver import ApiServer
 from rackrelay.controllers.resources.subnet import status_fields
-from rackrelay.zone.records import answer_subnets
+from rackrelay.zone.decision import answer_subnets
 from tests import gen
 from tests.api.crds.resources import Resources
 

@@ -9,7 +9,7 @@ from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.publish.external import external_keys
-from rackrelay.controllers.publish.zone import find_answers
+from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.state.memory import ExternalSight, ZoneState
 from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import NotLeading
@@ -37,7 +37,7 @@ def laid_out(site: Site) -> Site:
     see(site, 1, "10.10.0.1/24")
     see(site, 2, "10.10.0.2/24", serial=6)
     see(site, 3, "10.10.0.3/24", "10.30.0.3/24", misses=3)
-    site.zones[DEMO] = ZoneState(gen.zone(7), find_answers(site, region(site)), {})
+    site.zones[DEMO] = ZoneState(gen.zone(7), decide_names(site, region(site)).answers, {})
     return site
 
 
@@ -153,7 +153,7 @@ def test_number_of_series_does_not_grow_with_subnets(laid_out: Site) -> None:
     before = series()
     for number in range(200):
         laid_out.put(SUBNET, gen.body("Subnet", f"more-{number}", {"cidr": f"10.40.{number}.0/24"}))
-    laid_out.zones[DEMO] = ZoneState(gen.zone(7), find_answers(laid_out, region(laid_out)), {})
+    laid_out.zones[DEMO] = ZoneState(gen.zone(7), decide_names(laid_out, region(laid_out)).answers, {})
     assert series() == before
 
 

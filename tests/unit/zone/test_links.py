@@ -3,9 +3,10 @@
 from ipaddress import ip_address
 
 from rackrelay.model.observed import Address
+from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
 from rackrelay.zone.links import NO_CARRIER, PEERS_DEAF, find_faults, observe_links, settles_at, temper_faults
-from rackrelay.zone.records import Answer, Faults, answer_subnets
+from rackrelay.zone.records import Answer, Faults
 from rackrelay.zone.steadiness import FIRST_HOLD_S, WINDOW_S, Steadiness
 from tests import gen
 

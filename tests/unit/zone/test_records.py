@@ -2,8 +2,9 @@
 
 import pytest
 
+from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import Answer, RackView, answer_subnets, build_rrsets, sort_addresses
+from rackrelay.zone.records import Answer, RackView, build_rrsets, sort_addresses
 from tests import gen
 
 H, D, DRAINED, LEAVING, U = Tier

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from rackrelay.model.observed import Address
 from rackrelay.model.subnet import Subnet
+from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import Answer, RackView, answer_subnets, build_rrsets
+from rackrelay.zone.records import Answer, RackView, build_rrsets
 from tests import gen
 
 # Few networks, nested and of both families, so that racks really meet in them.

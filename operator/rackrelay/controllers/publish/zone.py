@@ -19,12 +19,12 @@ from rackrelay.controllers.watch.link_faults import find_link_faults
 from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.manifests.pods import safe_ttl_s
 from rackrelay.model.observed import NameServer
-from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
+from rackrelay.zone.decision import Decision, decide
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
 from rackrelay.zone.publish import Outcome, send_update
-from rackrelay.zone.records import Answer, Rrsets, answer_subnets, build_rrsets
+from rackrelay.zone.records import Rrsets
 
 # A server that could not be put right by one new version gets another one, but not as fast as we can write.
 RENEW_AFTER_S = 1.0
@@ -48,26 +48,28 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
         # By its failures it would be tried ever more rarely, and regions can tell after four seconds.
         context.queue.add_later(Key("zone", *region.meta.key), UNSETTLED_S)
         raise NotReady("racks are still being asked for the first time")
-    answers = find_answers(context, region)
-    rrsets = build_rrsets(answers, [s.cidr for s in context.inventory.subnets_of(region) if s.managed])
+    decision = decide_names(context, region)
     drifted = drifted_servers(context, region, servers)
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
     timed, seen = with_safe_ttl(context, region), seen_serials(context, region, servers, published)
-    wanted = choose_version(timed, rrsets, published, seen, renew)
+    wanted = choose_version(timed, decision.rrsets, published, seen, renew)
     began = context.now()
     wanted, problem = await _keep(context, region, wanted, (published, version))
     outcomes = await bring_to(context, Version(region, wanted, keys.tsig), published, servers, drifted)
     if wanted != published:
         context.tally.published(region.meta.key, context.now() - began)
-    _remember(context, region, ZoneState(wanted, answers, outcomes, problem))
+    _remember(context, region, ZoneState(wanted, decision.answers, outcomes, problem))
     if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
         context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
 
 
-def find_answers(context: Context, region: RegionController) -> dict[Network, Answer]:
+def decide_names(context: Context, region: RegionController) -> Decision:
     """What each Subnet's name should answer, by what is known now."""
     views = views_of(context, context.inventory.crews_of(region))
-    return answer_subnets(context.inventory.subnets_of(region), views, find_link_faults(context, region, views))
+    faults, before = find_link_faults(context, region, views), context.decisions.get(region.meta.key)
+    decision = decide(context.inventory.subnets_of(region), views, faults, before)
+    context.decisions[region.meta.key] = decision
+    return decision
 
 
 def with_safe_ttl(context: Context, region: RegionController) -> RegionController:

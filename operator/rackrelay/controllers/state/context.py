@@ -20,6 +20,7 @@ from rackrelay.model.meta import Meta
 from rackrelay.model.observed import Address, NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.settings import Settings
+from rackrelay.zone.decision import Decision
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.steadiness import Steadiness
 
@@ -48,6 +49,7 @@ class Context:
     repair_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_REPAIRS))
     kept_zones: dict[RegionKey, tuple[Mapping[str, Any], Zone]] = field(default_factory=dict)
     external: dict[Key, ExternalSight] = field(default_factory=dict)
+    decisions: dict[RegionKey, Decision] = field(default_factory=dict)
     links: dict[RegionKey, dict[Address, Steadiness]] = field(default_factory=dict)
     config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
     replaced: dict[str, Replaced] = field(default_factory=dict)

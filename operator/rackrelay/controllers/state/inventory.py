@@ -18,7 +18,7 @@ from rackrelay.model.rack import RackController
 from rackrelay.model.reference import belongs_to, duplicates, find_overlaps
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
-from rackrelay.zone.records import PrefixIndex
+from rackrelay.zone.layout import PrefixIndex
 
 Host = tuple[Node, Pod | None]
 Crew = tuple[RackController, list[Host]]

@@ -8,7 +8,7 @@ from rackrelay.controllers.resources.rack import reconcile_rack
 from rackrelay.controllers.state.memory import RegionKeys, ZoneState
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.services import build_region_services
-from rackrelay.zone.records import answer_subnets
+from rackrelay.zone.decision import answer_subnets
 from tests import gen
 from tests.unit.controllers.site import Site
 

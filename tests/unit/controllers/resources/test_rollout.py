@@ -7,7 +7,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import DAEMON_SET, NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.publish.zone import find_answers
+from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.resources.rollout import Candidate, Progress, choose_next, replace_outdated
 from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.model.observed import PeerSight
@@ -111,7 +111,7 @@ def hear(site: Site, *numbers: int, **status: Any) -> None:
         assert sighting is not None
         site.book.answered(sighting.server, 1, site.now())
         sighting.status, sighting.status_at = gen.status(f"10.10.0.{number}/24", **status), site.now()
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), find_answers(site, region), {})
+    site.zones[region.meta.key] = ZoneState(gen.zone(1), decide_names(site, region).answers, {})
 
 
 async def replace(site: Site, controller: str) -> Progress:

@@ -9,8 +9,9 @@ from rackrelay.cluster.client import REGION, SUBNET
 from rackrelay.controllers.resources.subnet import client_settings, reconcile_subnet, status_fields
 from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.model.subnet import Subnet
+from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
-from rackrelay.zone.records import Answer, Member, RackView, answer_subnets
+from rackrelay.zone.records import Answer, Member, RackView
 from tests import gen
 from tests.unit.controllers.site import Site
 

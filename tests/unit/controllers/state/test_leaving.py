@@ -4,7 +4,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.publish.zone import find_answers
+from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.resources.region import networks_of_racks
 from rackrelay.controllers.state.leaving import find_leaving
 from rackrelay.controllers.watch.judging import note_judgements
@@ -77,7 +77,7 @@ def answer(site: Site, *numbers: int) -> Answer:
         site.book.answered(sighting.server, 1, site.now())
         status = gen.status(f"10.10.0.{number}/24", f"10.10.0.{number + 128}/24")
         sighting.status, sighting.status_at = status, site.now()
-    (found,) = find_answers(site, region(site)).values()
+    (found,) = decide_names(site, region(site)).answers.values()
     return found
 
 
