@@ -1,6 +1,7 @@
 """The operator's process: `python3 -m rackrelay`."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -100,6 +101,9 @@ def _build_context(settings: Settings, client: Client, agents: aiohttp.ClientSes
 
 async def _work(context: Context, election: Election, bursts: "asyncio.Queue[Kind]", full: asyncio.Event) -> None:
     await fill_cache(context)
+    # Most of what is there now stays: to look through it for garbage again and again would hold up probes.
+    gc.collect()
+    gc.freeze()
     full.set()
     logger.info("everything has been read once")
     async with asyncio.TaskGroup() as group:
@@ -161,6 +165,8 @@ def main() -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
         handler.addFilter(OutageFilter())
+    # What was imported stays, too.
+    gc.freeze()
     try:
         asyncio.run(run(settings))
     except RackrelayError as error:

@@ -73,7 +73,7 @@ class FakeAgents:
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time; the connection stays open."""
+    """One request, one answer, as an agent does."""
 
     def __init__(self, agents: FakeAgents) -> None:
         self._agents = agents
@@ -86,9 +86,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, rest = self._received.partition(b"\r\n\r\n")
+        head, end, _ = self._received.partition(b"\r\n\r\n")
         if end:
-            self._received = rest
             self._task = asyncio.get_running_loop().create_task(self._respond(head.decode("latin-1").split("\r\n")))
 
     async def _respond(self, lines: list[str]) -> None:
@@ -97,9 +96,11 @@ class _Connection(asyncio.Protocol):
             name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
         }
         if not self._agents.is_signed(target, headers):
-            self._transport.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+            self._transport.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self._transport.close()
             return
         body = await self._agents.answer(self._address, target)
         signature = self._agents.sign(headers[signing.HEADER_NONCE.lower()], body)
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{signing.HEADER_SIGNATURE}: {signature}\r\n\r\n"
-        self._transport.write(head.encode() + body)
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{signing.HEADER_SIGNATURE}: {signature}\r\n"
+        self._transport.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        self._transport.close()

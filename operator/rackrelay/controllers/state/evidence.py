@@ -40,6 +40,7 @@ class EvidenceBook:
     known: AddressBook = field(default_factory=AddressBook)
     _sightings: dict[ServerKey, Sighting] = field(default_factory=dict)
     _hearings: dict[ServerKey, Hearing] = field(default_factory=dict)
+    _owners: Mapping[NameServer, RegionController] | None = None
     _told: tuple[ServerKey, float, list[Hearing]] = field(default_factory=lambda: (("", ""), -math.inf, []))
 
     def track(
@@ -49,6 +50,9 @@ class EvidenceBook:
 
         `owners`: the region of each, which says how soon it counts as silent; those without one are of one region.
         """
+        if owners is not None and owners is self._owners:
+            # Nobody has come, gone or moved: the same object says so four times a second.
+            return list(self._sightings.values())
         kept: dict[ServerKey, Sighting] = {}
         for server in servers:
             key = (server.namespace, server.name)
@@ -58,7 +62,7 @@ class EvidenceBook:
             owner = (owners or {}).get(server)
             known.region, known.detection = (owner.meta.name, owner.detection) if owner else ("", USUAL)
             kept[key] = known
-        self._sightings = kept
+        self._sightings, self._owners = kept, owners
         self._hearings = {key: hearing for key, hearing in self._hearings.items() if key in kept}
         return list(kept.values())
 

@@ -8,7 +8,7 @@ from rackrelay.controllers.state.inventory import Crew, Host
 from rackrelay.controllers.state.sighting import UNHEARD, Sighting
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.rack import RackController
-from rackrelay.zone.evidence import Evidence, Judgement, Tier, judge
+from rackrelay.zone.evidence import HEALTHY, Evidence, Judgement, Tier, judge
 from rackrelay.zone.records import RackView
 from rackrelay.zone.steadiness import observe, temper
 
@@ -56,6 +56,8 @@ def _judge(context: Context, rack: RackController, host: Host, sighting: Sightin
     if sighting is None or pod is None:
         return judge(Evidence(misses=0), now, sighting.detection if sighting else FailureDetection())
     asked = node.drained or node.name in rack.drained_nodes
-    # What regions hear matters of a rack that the operator does not: a thousand are judged four times a second.
+    if not asked and not pod.deleting and sighting.is_whole(now):
+        return HEALTHY
+    # What regions hear matters of a rack that the operator does not.
     voice = UNHEARD if sighting.answers else context.book.voice(rack.meta.namespace, node.name, now)
     return judge(sighting.evidence(asked, pod.deleting, voice, node.ready), now, sighting.detection)

@@ -13,11 +13,11 @@ from rackrelay.errors import NotReady
 from rackrelay.model.region import RegionController
 from rackrelay.probe.agents import fetch_status
 
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.25
 PARALLEL = 64
 SMALL_SITE = 100
-# An answer costs half a millisecond. Agents that a region hears bring their news there, so these polls only make sure.
-POLLS_PER_S = 50
+# An answer costs two milliseconds. Agents that a region hears bring their news there, so these polls only make sure.
+POLLS_PER_S = 10
 # Two in a row may fail before an agent counts as silent, which is after five seconds.
 UNHEARD_INTERVAL_S = 2.0
 

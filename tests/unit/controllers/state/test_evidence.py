@@ -33,6 +33,17 @@ def test_server_is_tracked_until_it_is_gone() -> None:
     assert again.misses == 0
 
 
+def test_servers_of_the_same_owners_are_not_looked_through_again_and_others_are() -> None:
+    found = book()
+    owners = {RACK1: gen.region(), gen.server("rack2"): gen.region()}
+    first = found.track(owners, owners)
+    assert found.track(owners, owners) == first
+    fewer = {RACK1: gen.region(detection=FailureDetection(interval_s=1.0))}
+    (left,) = found.track(fewer, fewer)
+    assert left is first[0]
+    assert (found.find(gen.NAMESPACE, "rack2"), left.detection.interval_s) == (None, 1.0)
+
+
 def test_moved_server_keeps_what_was_seen_and_old_answers_no_longer_count() -> None:
     found = book()
     (sighting,) = found.track([RACK1])
