@@ -88,9 +88,10 @@ def _faulted(before: Decision, faults: Faults) -> set[Network]:
 def _redecide(case: Decision, touched: frozenset[Network]) -> Decision:
     """The Decision with the answers of these subnets anew, and of those that depend on them."""
     layout = case.layout
-    own = {**case.own, **{network: _answer(case, network) for network in touched}}
-    joined = touched.union(*(layout.twins[network] for network in touched if network in layout.twins))
-    fresh = {network: _with_twins(layout, network, own) for network in joined}
+    fresh = {network: _answer(case, network) for network in touched}
+    own = {**case.own, **fresh}
+    joined = [n for n, twins in layout.twins.items() if n in touched or not twins.isdisjoint(touched)]
+    fresh |= {network: _with_twins(layout, network, own) for network in joined}
     due = {n: relay for n, relay in layout.relays.items() if relay.server in touched or n not in case.answers}
     fresh |= {network: _relayed(relay, own) for network, relay in due.items()}
     answers = {**case.answers, **fresh}
@@ -105,10 +106,10 @@ def _answer(case: Decision, network: Network) -> Answer:
 
 def _with_twins(layout: Layout, network: Network, own: Answers) -> Answer:
     """The answer with addresses of the other family, which it gets from subnets where racks serve."""
-    answer, twins = own[network], layout.twins.get(network)
-    if not twins or not answer.addresses:
+    answer = own[network]
+    if not answer.addresses:
         return answer
-    addresses = {a for other in twins if own[other].serves for a in own[other].addresses}
+    addresses = {a for other in layout.twins[network] if own[other].serves for a in own[other].addresses}
     return replace(answer, twins=tuple(sorted(addresses, key=order_of)))
 
 

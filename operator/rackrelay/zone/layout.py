@@ -58,7 +58,7 @@ class Layout:
     """
 
     index: PrefixIndex = field(compare=False)
-    residents: Mapping[Network, tuple[Resident, ...]]
+    residents: Mapping[Network, Sequence[Resident]]
     networks: tuple[tuple[Network, ...], ...]
     twins: Mapping[Network, frozenset[Network]]
     relays: Mapping[Network, Relay]
@@ -72,12 +72,12 @@ def lay_out(subnets: Sequence[Subnet], racks: Sequence[RackView]) -> Layout:
     places = [_by_network(rack.addresses, index) for rack in racks]
     residents: dict[Network, list[Resident]] = {s.cidr: [] for s in own}
     for place in sorted(range(len(racks)), key=lambda place: racks[place].name):
-        for network, addresses in places[place].items():
+        for network, addresses in places[place]:
             residents[network].append(Resident(place, addresses))
     return Layout(
         index,
-        {network: tuple(found) for network, found in residents.items()},
-        tuple(tuple(found) for found in places),
+        residents,
+        tuple(tuple(network for network, _ in found) for found in places),
         _find_twins(own, racks, index),
         _find_relays(subnets, racks),
         frozenset(s.cidr for s in subnets if s.managed),
@@ -100,7 +100,7 @@ def _find_relays(subnets: Sequence[Subnet], racks: Iterable[RackView]) -> Mappin
     index = PrefixIndex(s.cidr for s in relayed)
     ignored: dict[Network, set[Address]] = {}
     for rack in racks:
-        for network, addresses in _by_network(rack.addresses, index).items():
+        for network, addresses in _by_network(rack.addresses, index):
             ignored.setdefault(network, set()).update(addresses)
     # One that names no Subnet which could serve it has no racks; its condition says why.
     servers = {s.meta.name: s.cidr for s in subnets if s.served_by is None}
@@ -110,10 +110,12 @@ def _find_relays(subnets: Sequence[Subnet], racks: Iterable[RackView]) -> Mappin
     }
 
 
-def _by_network(addresses: Iterable[Address], index: PrefixIndex) -> dict[Network, tuple[Address, ...]]:
+def _by_network(addresses: Iterable[Address], index: PrefixIndex) -> Sequence[tuple[Network, tuple[Address, ...]]]:
+    places = [(network, a) for a in addresses if (network := index.find(a)) is not None]
+    if len(places) == 1:
+        # Nearly always, and hashing a network takes as long as finding it.
+        return [(places[0][0], (places[0][1],))]
     found: dict[Network, tuple[Address, ...]] = {}
-    for address in addresses:
-        network = index.find(address)
-        if network is not None:
-            found[network] = (*found.get(network, ()), address)
-    return found
+    for network, address in places:
+        found[network] = (*found.get(network, ()), address)
+    return list(found.items())
