@@ -161,6 +161,7 @@ def _old_zone(evidence: Evidence, now: float, detection: FailureDetection) -> Re
     return "ZoneBehind", f"its DNS serves an old serial; {remedy}"
 
 
+# Whoever adds a check has `Sighting.is_whole` look at the same, for it judges most racks without these.
 _DEGRADING: tuple[Callable[[Evidence, float, FailureDetection], Reason], ...] = (
     _silent_named,
     _silent_agent,

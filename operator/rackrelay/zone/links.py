@@ -6,10 +6,9 @@ A rack can be well and its cable to one subnet cut. `records` takes the faults f
 from collections.abc import Iterable, Mapping
 
 from rackrelay.model.observed import Address
-from rackrelay.zone.evidence import Judgement, Tier
+from rackrelay.zone.evidence import HEALTHY, Judgement, Tier
 from rackrelay.zone.steadiness import Steadiness, observe, temper
 
-WHOLE = Judgement(Tier.HEALTHY)
 NO_CARRIER = Judgement(
     Tier.UNREACHABLE, "NoCarrier", "its interface to this subnet has no carrier; check its cable and switch port"
 )
@@ -31,7 +30,7 @@ def observe_links(
     pasts: Mapping[Address, Steadiness], faults: Mapping[Address, Judgement], now: float
 ) -> dict[Address, Steadiness]:
     """The past of each address that has had a fault lately, with this moment in it."""
-    observed = {a: observe(pasts.get(a, _NEVER_ILL), faults.get(a, WHOLE), now) for a in pasts.keys() | faults.keys()}
+    observed = {a: observe(pasts.get(a, _NEVER_ILL), faults.get(a, HEALTHY), now) for a in pasts.keys() | faults.keys()}
     return {a: past for a, past in observed.items() if past.falls or a in faults}
 
 
@@ -39,8 +38,8 @@ def temper_faults(
     pasts: Mapping[Address, Steadiness], faults: Mapping[Address, Judgement], now: float
 ) -> dict[Address, Judgement]:
     """Address -> what to act on: a link that flaps does not do so in DNS."""
-    judged = {a: temper(past, faults.get(a, WHOLE), now) for a, past in pasts.items()}
-    return {a: judgement for a, judgement in judged.items() if judgement != WHOLE} | dict(faults)
+    judged = {a: temper(past, faults.get(a, HEALTHY), now) for a, past in pasts.items()}
+    return {a: judgement for a, judgement in judged.items() if judgement != HEALTHY} | dict(faults)
 
 
 def settles_at(pasts: Mapping[Address, Steadiness], now: float) -> float | None:

@@ -96,11 +96,13 @@ class _Connection(asyncio.Protocol):
             name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
         }
         if not self._agents.is_signed(target, headers):
-            self._transport.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            self._transport.close()
+            self._send("401 Unauthorized", b"")
             return
         body = await self._agents.answer(self._address, target)
         signature = self._agents.sign(headers[signing.HEADER_NONCE.lower()], body)
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{signing.HEADER_SIGNATURE}: {signature}\r\n"
-        self._transport.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        self._send("200 OK", body, f"{signing.HEADER_SIGNATURE}: {signature}\r\n")
+
+    def _send(self, status: str, body: bytes, header: str = "") -> None:
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{header}\r\n"
+        self._transport.write(head.encode() + body)
         self._transport.close()

@@ -32,6 +32,7 @@ PARALLEL_REPAIRS = 4
 class Context:
     """One running operator. `kept_zones`: each region's zone ConfigMap with the Zone that was read from it.
 
+    `decisions`: each region's last one, from which the next begins; its zone may not have been published.
     `replaced`: pod UID -> the rack that ran in it. `publishing` is the queue for name servers of others, which may take
     their time. `inventory` is made from the cache.
     """
