@@ -131,9 +131,7 @@ def _silent_named(evidence: Evidence, _now: float, detection: FailureDetection) 
 
 
 def _silent_agent(evidence: Evidence, now: float, detection: FailureDetection) -> Reason:
-    # Whoever is patient with a rack is so with its agent.
-    allowed_s = max(STATUS_STALE_S, detection.patience_s)
-    if evidence.status_at is not None and now - evidence.status_at <= allowed_s:
+    if evidence.status_at is not None and now - evidence.status_at <= agent_patience_s(detection):
         return None
     return "AgentSilent", "its agent does not answer on port 5249; see the agent container's log"
 
@@ -169,6 +167,11 @@ _DEGRADING: tuple[Callable[[Evidence, float, FailureDetection], Reason], ...] = 
     _no_region,
     _old_zone,
 )
+
+
+def agent_patience_s(detection: FailureDetection) -> float:
+    """For how long an agent's status says how things are; whoever is patient with a rack is so with its agent."""
+    return max(STATUS_STALE_S, detection.patience_s)
 
 
 def lost_together(silent_since: Mapping[str, float | None], window_s: float = CROWD_WINDOW_S) -> frozenset[str]:

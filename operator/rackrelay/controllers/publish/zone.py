@@ -14,7 +14,7 @@ from rackrelay.controllers.publish.repairs import Version, repair_all
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.controllers.state.queue import Key
-from rackrelay.controllers.watch.judging import views_of
+from rackrelay.controllers.watch.judging import note_judgements, views_of
 from rackrelay.controllers.watch.link_faults import find_link_faults
 from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.manifests.pods import safe_ttl_s
@@ -48,6 +48,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
         # By its failures it would be tried ever more rarely, and regions can tell after four seconds.
         context.queue.add_later(Key("zone", *region.meta.key), UNSETTLED_S)
         raise NotReady("racks are still being asked for the first time")
+    note_judgements(context, region)
     decision = decide_names(context, region)
     drifted = drifted_servers(context, region, servers)
     renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
@@ -64,7 +65,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
 
 
 def decide_names(context: Context, region: RegionController) -> Decision:
-    """What each Subnet's name should answer, by what is known now."""
+    """What each Subnet's name should answer, by what is known now and how racks were judged last."""
     views = views_of(context, context.inventory.crews_of(region))
     faults, before = find_link_faults(context, region, views), context.decisions.get(region.meta.key)
     decision = decide(context.inventory.subnets_of(region), views, faults, before)

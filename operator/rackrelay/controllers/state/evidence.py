@@ -15,7 +15,6 @@ from rackrelay.zone.evidence import CROWD_WINDOW_S, lost_together
 
 HEARING_MATURE_S = 3.0
 SECOND_HAND_S = 2.0
-SIGHT_MAX_AGE_S = 5.0
 USUAL = FailureDetection()
 
 
@@ -160,11 +159,11 @@ class EvidenceBook:
         return hearing.can_tell(now, sighting.detection.hearing_fresh_s)
 
     def sights(self, namespace: str, now: float) -> dict[str, tuple[PeerSight, ...]]:
-        """Rack -> what it hears of other racks, for those whose status is not old."""
+        """Rack -> what it hears of other racks, for those whose status is fresh."""
         return {
             name: sighting.status.peers
             for (space, name), sighting in self._sightings.items()
-            if space == namespace and sighting.status is not None and not sighting.is_status_older(now, SIGHT_MAX_AGE_S)
+            if space == namespace and sighting.status is not None and sighting.has_fresh_status(now)
         }
 
     def sightings(self) -> Iterable[Sighting]:
@@ -188,6 +187,9 @@ class EvidenceBook:
         """A probe of a server was answered."""
         sighting = self.find(server.namespace, server.name)
         if sighting is not None and sighting.server == server:
+            if not sighting.answers:
+                # Until now it had to get the zone from a region.
+                sighting.behind_since = None
             sighting.asked_at, sighting.misses = None, 0
             sighting.answered_at, sighting.serial = now, serial
 

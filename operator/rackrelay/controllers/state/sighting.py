@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import AgentStatus, NameServer
-from rackrelay.zone.evidence import STATUS_STALE_S, Evidence, Judgement, Tier
+from rackrelay.zone.evidence import STATUS_STALE_S, Evidence, Judgement, Tier, agent_patience_s
 from rackrelay.zone.steadiness import Steadiness
 
 # Longer than regions need until they can tell.
@@ -92,6 +92,10 @@ class Sighting:
     def is_status_older(self, now: float, age_s: float) -> bool:
         """Whether its agent's status is older than that, or was never seen."""
         return self.status_at is None or now - self.status_at > age_s
+
+    def has_fresh_status(self, now: float) -> bool:
+        """Whether its agent's status is one to act on, for as long as `_silent_agent` of the zone rule says."""
+        return not self.is_status_older(now, agent_patience_s(self.detection))
 
     def is_vouched_for(self, now: float) -> bool:
         """Whether a region hears its agent: its status is the one that is known until the region says otherwise."""

@@ -3,18 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from rackrelay.controllers.routing import FOLLOW_S
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.inventory import Crew, Host
+from rackrelay.controllers.state.queue import Key
 from rackrelay.controllers.state.sighting import UNHEARD, Sighting
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.rack import RackController
+from rackrelay.model.region import RegionController
 from rackrelay.zone.evidence import HEALTHY, Evidence, Judgement, Tier, judge
 from rackrelay.zone.records import RackView
 from rackrelay.zone.steadiness import observe, temper
 
 
 def views_of(context: Context, crews: Iterable[Crew]) -> list[RackView]:
-    """The racks of these crews, one a node, with its tier now and the addresses that count."""
+    """The racks of these crews, one a node, with its tier as it was noted last and the addresses that count."""
     now = context.now()
     return [_view(context, rack, host, now) for rack, hosts in crews for host in hosts]
 
@@ -25,27 +28,36 @@ def count_tiers(views: Iterable[RackView]) -> dict[str, int]:
     return {tier.word.lower(): words[tier.word] for tier in Tier}
 
 
-def note_judgements(context: Context, crew: Crew) -> bool:
-    """Add the judgement of this moment to each rack's past; whether what to act on is another for any of them."""
-    rack, hosts = crew
-    now, changed = context.now(), False
-    for host in hosts:
-        sighting = context.book.find(rack.meta.namespace, host[0].name)
-        if sighting is None:
-            continue
-        judged = _judge(context, rack, host, sighting, now)
-        sighting.steadiness = observe(sighting.steadiness, judged, now)
-        before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
-        changed = changed or sighting.judgement != before
+def note_judgements(context: Context, region: RegionController) -> bool:
+    """Judge the racks of a region anew; whether what to act on is another for any of them, and whose status tells so.
+
+    Whoever acts on a judgement has it noted first. One that nobody noted could pass before anybody sees that it does,
+    and a zone that was decided by it would stay.
+    """
+    noted = [_note(context, rack, host) for rack, hosts in context.inventory.crews_of(region) for host in hosts]
+    changed = any(noted)
+    for rack in context.inventory.racks_of(region) if changed else ():
+        context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
     return changed
+
+
+def _note(context: Context, rack: RackController, host: Host) -> bool:
+    """Add the judgement of this moment to a rack's past."""
+    sighting = context.book.find(rack.meta.namespace, host[0].name)
+    if sighting is None:
+        return False
+    now = context.now()
+    judged = _judge(context, rack, host, sighting, now)
+    sighting.steadiness = observe(sighting.steadiness, judged, now)
+    before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
+    return sighting.judgement != before
 
 
 def _view(context: Context, rack: RackController, host: Host, now: float) -> RackView:
     name, key = host[0].name, (rack.meta.namespace, host[0].name)
     sighting = context.book.find(*key)
-    judgement = _judge(context, rack, host, sighting, now)
-    if sighting is not None:
-        judgement = temper(sighting.steadiness, judgement, now)
+    noted = sighting.judgement if sighting is not None else None
+    judgement = noted if noted is not None else _judge(context, rack, host, sighting, now)
     addresses, known = context.book.addresses(rack, name), context.book.known
     return RackView(name, addresses, judgement, known.claims(key), known.cables(key))
 

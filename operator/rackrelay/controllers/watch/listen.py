@@ -9,7 +9,7 @@ from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey
 from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import Cursor, NameServer
+from rackrelay.model.observed import Cursor, Heard, NameServer
 from rackrelay.probe.heard import fetch_heard
 from rackrelay.probe.signed import Asker
 
@@ -54,9 +54,14 @@ async def _listen(context: Context, region: RegionKey, replica: NameServer) -> N
             await asyncio.sleep(RETRY_S)
             continue
         cursor = heard.cursor
-        changed = context.book.hear(replica, heard, context.now())
-        if heard.racks:
-            context.queue.add(Key("zone", *region))
-        for resource in context.inventory.live_regions() if changed else ():
-            if resource.meta.key == region:
-                enqueue_region(context, resource)
+        take_heard(context, region, replica, heard)
+
+
+def take_heard(context: Context, region: RegionKey, replica: NameServer, heard: Heard) -> None:
+    """Note whom a region replica hears, and have what depends on it reconciled if that is news."""
+    changed = context.book.hear(replica, heard, context.now())
+    if heard.racks:
+        context.queue.add(Key("zone", *region))
+    for resource in context.inventory.live_regions() if changed else ():
+        if resource.meta.key == region:
+            enqueue_region(context, resource)

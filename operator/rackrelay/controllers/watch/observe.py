@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
-from rackrelay.controllers.routing import FOLLOW_S
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey
 from rackrelay.controllers.state.queue import Key
@@ -111,13 +110,10 @@ def enqueue_changes(context: Context, repair: bool) -> None:
     `repair`: whether it is time again for those that lag.
     """
     for region in context.inventory.live_regions():
-        # All of them: each is noted.
-        changed = [note_judgements(context, crew) for crew in context.inventory.crews_of(region)]
+        changed = note_judgements(context, region)
         behind = note_lag(context, region)
-        if any(changed) or (behind and repair):
+        if changed or (behind and repair):
             context.queue.add(Key("zone", *region.meta.key))
-            for rack in context.inventory.racks_of(region):
-                context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
 
 
 def note_lag(context: Context, region: RegionController) -> bool:

@@ -10,6 +10,7 @@ from rackrelay.controllers.routing import enqueue_region
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.sighting import Sighting
 from rackrelay.errors import NotReady
+from rackrelay.model.observed import AgentStatus
 from rackrelay.model.region import RegionController
 from rackrelay.probe.agents import fetch_status
 
@@ -80,6 +81,11 @@ async def poll(context: Context, region: RegionController, sighting: Sighting) -
         sighting.status_misses += 1
         logger.debug("%s: %s", sighting.server.name, error)
         return
+    take_status(context, region, sighting, status)
+
+
+def take_status(context: Context, region: RegionController, sighting: Sighting, status: AgentStatus) -> None:
+    """Note what an agent says of itself, and have what depends on it reconciled if that is news."""
     changed = sighting.status != status
     sighting.status, sighting.status_at, sighting.status_misses = status, context.now(), 0
     if changed:

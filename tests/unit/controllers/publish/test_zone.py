@@ -164,7 +164,9 @@ async def test_unplugged_rack_leaves_the_name_unless_it_is_the_last(lab: Lab) ->
     assert lab.site.zones[REGION_.meta.key].answers[ip_network("10.10.0.0/24")].fail_open
 
 
-async def test_dead_rack_is_withdrawn_and_comes_back(lab: Lab) -> None:
+async def test_dead_rack_is_withdrawn_and_comes_back_when_it_has_lasted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fakes = [lab.add_rack(2), lab.add_rack(3)]
     for number in (2, 3):
         lab.see(number, 0)
@@ -176,6 +178,9 @@ async def test_dead_rack_is_withdrawn_and_comes_back(lab: Lab) -> None:
     assert fakes[1].zone == zone_of(1, 2, 3)
     fakes[1].silent = False
     lab.see(3, 1)
+    await lab.reconcile()
+    assert lab.kept == fakes[0].zone == fakes[1].zone == zone_of(2, 2)
+    monkeypatch.setattr(steadiness, "FIRST_HOLD_S", 0.0)
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == fakes[1].zone == zone_of(3, 2, 3)
 

@@ -10,7 +10,7 @@ from rackrelay.cluster.client import CONFIG_MAP
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.publish.verify import Rota, verify_next
 from rackrelay.controllers.state.context import PARALLEL_REPAIRS
-from rackrelay.zone import publish
+from rackrelay.zone import publish, steadiness
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.publish import Outcome
 from tests import gen
@@ -93,7 +93,10 @@ async def test_zone_that_somebody_changed_by_the_same_serial_is_put_right(lab: L
     assert outcome(lab, 3) is Outcome.UPDATED
 
 
-async def test_drifted_server_out_of_reach_is_not_forgotten_nor_waited_for(lab: Lab) -> None:
+async def test_drifted_server_out_of_reach_is_not_forgotten_nor_waited_for(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steadiness, "FIRST_HOLD_S", 0.0)
     fakes = await serve_two(lab)
     fakes[1].zone = zone_of(1, 9)
     rota = at_once()

@@ -9,6 +9,7 @@ from rackrelay.controllers.state.evidence import EvidenceBook, counts
 from rackrelay.controllers.state.sighting import Sighting, Voice
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import Heard, NameServer, RackBeat, RackInterface
+from rackrelay.zone.evidence import HEALTHY, judge
 from tests import gen
 
 RACK1, MOVED = gen.server("rack1", "192.0.2.1"), gen.server("rack1", "192.0.2.9")
@@ -54,6 +55,31 @@ def test_moved_server_keeps_what_was_seen_and_old_answers_no_longer_count() -> N
     assert found.serial(MOVED) is None
     found.answered(MOVED, 7, 1.0)
     assert (found.serial(MOVED), sighting.misses, sighting.answered_at) == (7, 0, 1.0)
+
+
+def test_lag_of_a_rack_counts_anew_when_the_operator_reaches_it_again() -> None:
+    """Until then it had to get the zone from a region, which takes longer than a repair."""
+    found = book()
+    (sighting,) = found.track([RACK1])
+    found.answered(RACK1, 7, 1.0)
+    sighting.behind_since = 2.0
+    found.answered(RACK1, 7, 3.0)
+    assert sighting.behind_since == 2.0
+    sighting.misses = 3
+    found.answered(RACK1, 7, 4.0)
+    assert sighting.behind_since is None
+
+
+@pytest.mark.parametrize(("misses", "age_s", "counts"), [(3, 5.0, True), (3, 5.1, False), (60, 15.0, True)])
+def test_what_a_rack_hears_of_others_counts_for_as_long_as_its_agent_does(
+    misses: int, age_s: float, counts: bool
+) -> None:
+    found = book()
+    owners = {RACK1: gen.region(detection=FailureDetection(misses=misses))}
+    (sighting,) = found.track(owners, owners)
+    sighting.status, sighting.status_at = gen.status(), 1.0
+    assert ("rack1" in found.sights(gen.NAMESPACE, 1.0 + age_s)) == counts
+    assert (judge(gen.evidence(status_at=1.0, answered_at=1.0), 1.0 + age_s, sighting.detection) == HEALTHY) == counts
 
 
 def test_serial_of_a_server_in_reach_alone() -> None:
