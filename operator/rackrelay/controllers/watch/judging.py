@@ -34,19 +34,19 @@ def note_judgements(context: Context, region: RegionController) -> bool:
     Whoever acts on a judgement has it noted first. One that nobody noted could pass before anybody sees that it does,
     and a zone that was decided by it would stay.
     """
-    noted = [_note(context, rack, host) for rack, hosts in context.inventory.crews_of(region) for host in hosts]
+    now, crews = context.now(), context.inventory.crews_of(region)
+    noted = [_note(context, rack, host, now) for rack, hosts in crews for host in hosts]
     changed = any(noted)
     for rack in context.inventory.racks_of(region) if changed else ():
         context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
     return changed
 
 
-def _note(context: Context, rack: RackController, host: Host) -> bool:
+def _note(context: Context, rack: RackController, host: Host, now: float) -> bool:
     """Add the judgement of this moment to a rack's past."""
     sighting = context.book.find(rack.meta.namespace, host[0].name)
     if sighting is None:
         return False
-    now = context.now()
     judged = _judge(context, rack, host, sighting, now)
     sighting.steadiness = observe(sighting.steadiness, judged, now)
     before, sighting.judgement = sighting.judgement, temper(sighting.steadiness, judged, now)
