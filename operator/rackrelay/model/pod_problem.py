@@ -7,6 +7,8 @@ _NO_IMAGE = ("ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidIm
 _NO_CONFIG = ("CreateContainerConfigError",)
 # These may be one node's own.
 _ENDS = ("CreateContainerError", "CrashLoopBackOff", "RunContainerError")
+# One restart may be an accident. Who ends again and again runs for moments between, in which nothing is better.
+_ACCIDENTS = 1
 
 
 def find_problem(status: Mapping[str, Any]) -> tuple[str, bool]:
@@ -27,6 +29,10 @@ def find_problem(status: Mapping[str, Any]) -> tuple[str, bool]:
             if reason in reasons:
                 words = f"container {container['name']} does not start ({reason}); see kubectl logs and describe pod"
                 return words, reasons is _ENDS
+    for container, reason in waiting:
+        if not reason and not container.get("ready") and container.get("restartCount", 0) > _ACCIDENTS:
+            words = f"container {container['name']} was restarted and is not ready yet; see kubectl logs --previous"
+            return words, True
     for condition in status.get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f"cannot be scheduled: {condition.get('message', '')}", False

@@ -220,6 +220,24 @@ def test_pod_that_crashes(reasons: list[str], crashing: bool) -> None:
     assert reasons[-1] in found.problem or not found.problem
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        pytest.param({}, True, id="between two crashes"),
+        pytest.param({"state": {"terminated": {"exitCode": 1}}}, True, id="it has just ended"),
+        pytest.param({"restartCount": 1}, False, id="an accident"),
+        pytest.param({"ready": True}, False, id="it is up again"),
+        pytest.param({"state": {"waiting": {"reason": "PodInitializing"}}}, False, id="the node booted"),
+    ],
+)
+def test_container_that_was_restarted_often_is_told_until_it_is_ready(changes: gen.Manifest, told: bool) -> None:
+    """Otherwise a rack in a crash loop would be without a problem for moments, for which a rollout waits."""
+    container = {"name": "squid", "image": "x:1", "state": {"running": {}}, "ready": False, "restartCount": 2}
+    found = parse_pod(pod_body(containerStatuses=[{**container, **changes}]))
+    assert found.crashing is told
+    assert ("container squid was restarted and is not ready yet" in found.problem) is told
+
+
 def test_node() -> None:
     body = {
         "metadata": {"name": "rack1", "labels": {"a": "b", names.LABEL_DRAIN: "true"}},
