@@ -5,6 +5,7 @@ for it again, or a rack would stay out of its name for good.
 """
 
 from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from rackrelay.controllers.publish.zone import choose_version
@@ -23,9 +24,15 @@ class Convergence(History):
         self.decide()
         self.recover()
 
-    @rule()
+    @rule(recovers=st.booleans())
+    def look_in(self, recovers: bool) -> None:
+        """The zone is asked for by something else, maybe just while something is wrong that nobody sees again."""
+        self.decide()
+        if recovers:
+            self.recover()
+
     def decide(self) -> None:
-        """A zone is reconciled, for whatever reason: every server in reach is brought to what is decided."""
+        """As a zone is reconciled: every server in reach is brought to what is decided."""
         decision = self.decide_names()
         self.zone = choose_version(self.region, decision.rrsets, self.zone, [self.served])
         self.served = self.zone.serial
