@@ -7,6 +7,7 @@ report as drift.
 import asyncio
 import socket
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,11 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
 
 
 class BearerToken:
-    """Adds the token to each request; a projected token is replaced every hour, so the file is read again."""
+    """Adds the token to each request; a projected token is replaced every hour, so the file is read again.
+
+    A token that the API server does not know is no reason to end: it may have lost its memory, or the file be about to
+    change. kopf would give up its only login; a connection that failed it tries for ever.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -126,7 +131,12 @@ class BearerToken:
             self._token = await asyncio.to_thread(self._read)
             self._read_at = now
         request.headers["Authorization"] = f"Bearer {self._token}"
-        return await handler(request)
+        response = await handler(request)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._read_at = float("-inf")
+            response.close()
+            raise aiohttp.ClientConnectionError("the API server does not accept the token (401 Unauthorized)")
+        return response
 
     def _read(self) -> str:
         return self._endpoint.token or Path(self._endpoint.token_file).read_text().strip()
