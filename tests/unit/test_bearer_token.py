@@ -1,5 +1,6 @@
 """What kopf watches with says who we are, and goes on when the API server does not believe it for a while."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from kubernetes.aio.client import Configuration
 
 from rackrelay.cluster.endpoint import Endpoint
 from rackrelay.handlers import BearerToken, build_settings
+
+# kopf waits for another login for ever.
+PATIENCE_S = 20
 
 
 class Server:
@@ -73,6 +77,7 @@ async def test_kopf_asks_again_until_the_api_server_knows_the_token(server: tupl
     file.write_text("new")
     async with aiohttp.ClientSession(middlewares=(BearerToken(endpoint(url, file)),)) as session:
         vault_var.set(Vault({"login": kopf.AiohttpSession(server=url, aiohttp_session=session)}))
-        answer = await get("/", settings=build_settings(), logger=logging.getLogger("kopf"))
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await get("/", settings=build_settings(), logger=logging.getLogger("kopf"))
     assert answer == {"good": True}
     assert fake.asked == ["new"] * 4

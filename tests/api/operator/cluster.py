@@ -17,6 +17,8 @@ T = TypeVar("T")
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
 PATIENCE_S = 90.0
+# Longer than any bench takes.
+TOKEN_LASTS_S = 4 * 3600
 WRITES = ("APPLY", "DELETE", "DELETECOLLECTION", "PATCH", "POST", "PUT")
 RESOURCES = {kind.plural for kind in BY_NAME.values()}
 
@@ -59,9 +61,10 @@ class Cluster:
         self._call("PATCH", path, manifest, "application/apply-patch+yaml")
 
     def request_token(self, namespace: str, account: str) -> str:
-        """A token of a service account."""
+        """A token of a service account. Nobody replaces it, as the kubelet does with those of pods: it lasts."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        spec = {"expirationSeconds": TOKEN_LASTS_S}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         return str(self._call("POST", path, request)["status"]["token"])
 
     def patch(self, kind: Kind, namespace: str, name: str, change: Manifest, subresource: str = "") -> Manifest:
