@@ -33,6 +33,11 @@ def enqueue_region(context: Context, region: RegionController) -> None:
     """Have a zone decided, and a moment later what its region and racks consist of: that computes for long."""
     context.queue.add(Key("zone", *region.meta.key))
     context.queue.add_later(Key("region", *region.meta.key), FOLLOW_S)
+    follow_with_racks(context, region)
+
+
+def follow_with_racks(context: Context, region: RegionController) -> None:
+    """Have a region's RackControllers reconciled a moment later."""
     for rack in context.inventory.racks_of(region):
         context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
 

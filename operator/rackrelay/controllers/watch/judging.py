@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from rackrelay.controllers.routing import FOLLOW_S
+from rackrelay.controllers.routing import follow_with_racks
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.inventory import Crew, Host
-from rackrelay.controllers.state.queue import Key
 from rackrelay.controllers.state.sighting import UNHEARD, Sighting
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.rack import RackController
@@ -29,7 +28,7 @@ def count_tiers(views: Iterable[RackView]) -> dict[str, int]:
 
 
 def note_judgements(context: Context, region: RegionController) -> bool:
-    """Judge the racks of a region anew; whether what to act on is another for any of them, and whose status tells so.
+    """Judge the racks of a region anew; whether what to act on is another for any of them. If so, statuses follow.
 
     Whoever acts on a judgement has it noted first. One that nobody noted could pass before anybody sees that it does,
     and a zone that was decided by it would stay.
@@ -37,8 +36,8 @@ def note_judgements(context: Context, region: RegionController) -> bool:
     now, crews = context.now(), context.inventory.crews_of(region)
     noted = [_note(context, rack, host, now) for rack, hosts in crews for host in hosts]
     changed = any(noted)
-    for rack in context.inventory.racks_of(region) if changed else ():
-        context.queue.add_later(Key("rack", *rack.meta.key), FOLLOW_S)
+    if changed:
+        follow_with_racks(context, region)
     return changed
 
 

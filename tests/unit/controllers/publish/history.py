@@ -35,7 +35,7 @@ racks = st.sampled_from(RACKS)
 
 
 class StillQueue(Queue):
-    """Nothing is reconciled but when the test says so. `later`: zone -> after how many seconds it is due, and since."""
+    """Nothing is reconciled but when the test says so. `later`: zone -> in how many seconds it is due."""
 
     def __init__(self) -> None:
         super().__init__(never)

@@ -147,7 +147,8 @@ async def test_judgement_of_a_leaving_rack_is_noted(laid_out: Site) -> None:
     answer(laid_out, 1, 2)
     laid_out.cache.remove(RACK, (gen.NAMESPACE, "one"))
     assert note_judgements(laid_out, region(laid_out))
-    sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
-    assert sighting is not None
-    assert sighting.judgement is not None
-    assert sighting.judgement.tier is Tier.LEAVING
+    noted = {sighting.server.name: sighting.judgement for sighting in laid_out.book.sightings()}
+    assert {name: judgement and judgement.tier for name, judgement in noted.items()} == {
+        "rack1": Tier.LEAVING,
+        "rack2": Tier.HEALTHY,
+    }
