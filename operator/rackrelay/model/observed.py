@@ -14,7 +14,7 @@ from ipaddress import (
     ip_interface,
     ip_network,
 )
-from typing import Any
+from typing import Any, NamedTuple
 
 from rackrelay import names
 from rackrelay.model.pod_problem import find_problem
@@ -71,11 +71,11 @@ class Node:
         return all(self.labels.get(key) == value for key, value in selector.items())
 
 
-@dataclass(frozen=True, order=True)
-class NameServer:
+class NameServer(NamedTuple):
     """One name server of the internal zone: the named of a rack or of a region replica.
 
-    `name` is the node's for a rack, the pod's for a region replica; it is unique in the namespace.
+    `name` is the node's for a rack, the pod's for a region replica; it is unique in the namespace. It is a tuple, for a
+    thousand of them are looked up many times for each change of a zone, and a tuple is hashed three times as fast.
     """
 
     namespace: str

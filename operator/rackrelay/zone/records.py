@@ -25,7 +25,8 @@ class RackView:
     """A rack with the addresses that count, in the order in which its agent reports them.
 
     `claims`: address -> its place in the order in which racks came to have theirs. `cables`: the addresses of each
-    interface that has some of both families, whether or not they count.
+    interface that has some of both families, whether or not they count. `unplugged`: addresses on interfaces without
+    a carrier, whether or not they count.
     """
 
     name: str
@@ -33,6 +34,7 @@ class RackView:
     judgement: Judgement
     claims: Mapping[Address, int] = field(default_factory=dict)
     cables: tuple[Cable, ...] = ()
+    unplugged: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -159,11 +159,11 @@ class EvidenceBook:
         return hearing.can_tell(now, sighting.detection.hearing_fresh_s)
 
     def sights(self, namespace: str, now: float) -> dict[str, tuple[PeerSight, ...]]:
-        """Rack -> what it hears of other racks, for those whose status is fresh."""
+        """Rack -> what it hears of other racks, for those that ask any and whose status is fresh."""
         return {
             name: sighting.status.peers
             for (space, name), sighting in self._sightings.items()
-            if space == namespace and sighting.status is not None and sighting.has_fresh_status(now)
+            if space == namespace and sighting.status and sighting.status.peers and sighting.has_fresh_status(now)
         }
 
     def sightings(self) -> Iterable[Sighting]:

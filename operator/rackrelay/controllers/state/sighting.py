@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import AgentStatus, NameServer
 from rackrelay.zone.evidence import STATUS_STALE_S, Evidence, Judgement, Tier, agent_patience_s
+from rackrelay.zone.records import RackView
 from rackrelay.zone.steadiness import Steadiness
 
 # Longer than regions need until they can tell.
@@ -30,7 +31,7 @@ class Sighting:
 
     `asked_at`: when the probe was sent that has not been answered; None while none is out. `status_misses`: requests to
     its agent in a row without an answer. `vouched_at`: when a region last said that it hears it. `judgement`: what was
-    acted on last.
+    acted on last. `view`: what the zone rule was told of it last, after what that was made of.
     """
 
     server: NameServer
@@ -50,6 +51,7 @@ class Sighting:
     lost_together: bool = False
     steadiness: Steadiness = field(default_factory=Steadiness)
     judgement: Judgement | None = None
+    view: tuple[object, RackView] | None = None
 
     @property
     def is_silent(self) -> bool:

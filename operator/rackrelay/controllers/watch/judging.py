@@ -53,12 +53,24 @@ def _note(context: Context, rack: RackController, host: Host, now: float) -> boo
 
 
 def _view(context: Context, rack: RackController, host: Host, now: float) -> RackView:
+    """The view of a rack: the same object while what it was made of stays, so that the rule sees no change."""
+    sighting = context.book.find(rack.meta.namespace, host[0].name)
+    if sighting is None or sighting.judgement is None:
+        return _make_view(context, rack, host, _judge(context, rack, host, sighting, now))
+    status = sighting.status
+    if status is None or status.addresses is None:
+        # What it had before is remembered elsewhere.
+        return _make_view(context, rack, host, sighting.judgement)
+    sources = (rack, status, sighting.judgement)
+    if sighting.view is None or sighting.view[0] != sources:
+        sighting.view = (sources, _make_view(context, rack, host, sighting.judgement))
+    return sighting.view[1]
+
+
+def _make_view(context: Context, rack: RackController, host: Host, judgement: Judgement) -> RackView:
     name, key = host[0].name, (rack.meta.namespace, host[0].name)
-    sighting = context.book.find(*key)
-    noted = sighting.judgement if sighting is not None else None
-    judgement = noted if noted is not None else _judge(context, rack, host, sighting, now)
     addresses, known = context.book.addresses(rack, name), context.book.known
-    return RackView(name, addresses, judgement, known.claims(key), known.cables(key))
+    return RackView(name, addresses, judgement, known.claims(key), known.cables(key), context.book.unplugged(*key))
 
 
 def _judge(context: Context, rack: RackController, host: Host, sighting: Sighting | None, now: float) -> Judgement:

@@ -12,10 +12,10 @@ from rackrelay.zone.records import Faults, RackView
 
 def find_link_faults(context: Context, region: RegionController, views: Sequence[RackView]) -> Faults:
     """What is wrong with addresses, or was a moment ago; the zone is decided again when that ends."""
-    namespace, now = region.meta.namespace, context.now()
-    sights = context.book.sights(namespace, now)
+    now = context.now()
+    sights = context.book.sights(region.meta.namespace, now)
     cut_off = cut_off_addresses(sights, {view.name: view.addresses for view in views})
-    unplugged = [a for view in views for a in context.book.unplugged(namespace, view.name)]
+    unplugged = [a for view in views for a in view.unplugged]
     faults = links.find_faults(unplugged, cut_off)
     pasts = links.observe_links(context.links.get(region.meta.key, {}), faults, now)
     context.links[region.meta.key] = pasts

@@ -14,13 +14,14 @@ from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.routing import route
 from rackrelay.controllers.state.evidence import EvidenceBook
 from rackrelay.controllers.state.queue import Key, Queue
-from rackrelay.controllers.watch.judging import note_judgements
+from rackrelay.controllers.watch.judging import note_judgements, views_of
 from rackrelay.controllers.watch.listen import take_heard
 from rackrelay.controllers.watch.observe import enqueue_changes
 from rackrelay.controllers.watch.poll import take_status
 from rackrelay.model.observed import AgentStatus, Heard, NameServer, PeerSight, RackBeat, RackInterface
 from rackrelay.model.region import RegionController
 from rackrelay.zone.decision import Decision
+from rackrelay.zone.records import RackView
 from tests import gen
 from tests.fakes.api import FakeClient
 from tests.unit.controllers.conftest import SETTINGS
@@ -199,9 +200,21 @@ class History(RuleBasedStateMachine):
             route(self.site, kind, *records)
 
     def decide_names(self) -> Decision:
-        """What a zone that is reconciled now would answer."""
+        """What a zone that is reconciled now would answer; by what is known now, whatever was kept."""
         note_judgements(self.site, self.region)
-        return decide_names(self.site, self.region)
+        decision = decide_names(self.site, self.region)
+        assert list(decision.racks) == self.make_views()
+        return decision
+
+    def make_views(self) -> list[RackView]:
+        """All racks, looked at as if for the first time; what is kept of them stays."""
+        kept = {rack: self.sighting(rack).view for rack in RACKS}
+        for rack in RACKS:
+            self.sighting(rack).view = None
+        views = views_of(self.site, self.site.inventory.crews_of(self.region))
+        for rack, view in kept.items():
+            self.sighting(rack).view = view
+        return views
 
     @rule()
     def look(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from rackrelay.controllers.state.evidence import EvidenceBook, counts
 from rackrelay.controllers.state.sighting import Sighting, Voice
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import Heard, NameServer, RackBeat, RackInterface
+from rackrelay.model.observed import Heard, NameServer, PeerSight, RackBeat, RackInterface
 from rackrelay.zone.evidence import HEALTHY, judge
 from tests import gen
 
@@ -77,7 +77,8 @@ def test_what_a_rack_hears_of_others_counts_for_as_long_as_its_agent_does(
     found = book()
     owners = {RACK1: gen.region(detection=FailureDetection(misses=misses))}
     (sighting,) = found.track(owners, owners)
-    sighting.status, sighting.status_at = gen.status(), 1.0
+    peer = PeerSight(ip_network("10.10.0.0/24"), ip_address("10.10.0.3"), heard=True)
+    sighting.status, sighting.status_at = gen.status(peers=(peer,)), 1.0
     assert ("rack1" in found.sights(gen.NAMESPACE, 1.0 + age_s)) == counts
     assert (judge(gen.evidence(status_at=1.0, answered_at=1.0), 1.0 + age_s, sighting.detection) == HEALTHY) == counts
 
