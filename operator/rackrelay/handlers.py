@@ -24,6 +24,8 @@ from rackrelay.controllers.state.context import Context
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 2, 1, 2
 USER_TIMEOUT_MS = 5000
 TOKEN_MAX_AGE_S = 60.0
+# How OpenSSL says so, and by which words kopf tells it from other failures.
+LATE_DATA = "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
 
 
 def build_registry(context: Context, endpoint: Endpoint, bursts: "asyncio.Queue[Kind]") -> kopf.OperatorRegistry:
@@ -115,7 +117,8 @@ class BearerToken:
     """Adds the token to each request; a projected token is replaced every hour, so the file is read again.
 
     A token that the API server does not know is no reason to end: it may have lost its memory, or the file be about to
-    change. kopf would give up its only login; a connection that failed it tries for ever.
+    change. Nor is a connection that ended while it still sent. For either kopf would give up its only login; a
+    connection that failed in any other way it tries for ever.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -131,7 +134,14 @@ class BearerToken:
             self._token = await asyncio.to_thread(self._read)
             self._read_at = now
         request.headers["Authorization"] = f"Bearer {self._token}"
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except aiohttp.ClientOSError as error:
+            if LATE_DATA in str(error):
+                raise aiohttp.ClientConnectionError(
+                    "the API server ended the connection while it still sent"
+                ) from error
+            raise
         if response.status == HTTPStatus.UNAUTHORIZED:
             self._read_at = float("-inf")
             response.close()

@@ -81,3 +81,25 @@ async def test_kopf_asks_again_until_the_api_server_knows_the_token(server: tupl
             answer = await get("/", settings=build_settings(), logger=logging.getLogger("kopf"))
     assert answer == {"good": True}
     assert fake.asked == ["new"] * 4
+
+
+async def test_kopf_asks_again_when_the_connection_ended_while_the_api_server_still_sent(
+    server: tuple[Server, str], tmp_path: Path
+) -> None:
+    fake, url = server
+    file = tmp_path / "token"
+    file.write_text("new")
+    words = "[SSL: APPLICATION_DATA_AFTER_CLOSE_NOTIFY] application data after close notify (_ssl.c:2706)"
+    # aiohttp asks a second time by itself.
+    failures = iter([words] * 3)
+
+    async def fail(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        for words in failures:
+            raise aiohttp.ClientOSError(1, words)
+        return await handler(request)
+
+    async with aiohttp.ClientSession(middlewares=(BearerToken(endpoint(url, file)), fail)) as session:
+        vault_var.set(Vault({"login": kopf.AiohttpSession(server=url, aiohttp_session=session)}))
+        async with asyncio.timeout(PATIENCE_S):
+            assert await get("/", settings=build_settings(), logger=logging.getLogger("kopf")) == {"good": True}
+    assert fake.asked == ["new"]
