@@ -83,6 +83,8 @@ class Queue:
                 self._processing.discard(key)
                 if key in self._dirty:
                     self._wait(key)
+            # Most keys need nothing and wait for nothing: probes would be late by all of them together.
+            await asyncio.sleep(0)
 
     async def _attempt(self, key: Key) -> None:
         try:

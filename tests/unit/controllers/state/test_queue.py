@@ -78,6 +78,19 @@ async def test_zones_go_before_everything_else() -> None:
     assert reconciler.seen == [A, B, *subnets, Key("rack", "machines", "a")]
 
 
+async def test_others_have_their_turn_between_two_keys() -> None:
+    """Hundreds of Subnets that need nothing wait for nothing either."""
+    reconciler = Reconciler()
+    queue = Queue(reconciler)
+    for number in range(100):
+        queue.add(Key("subnet", "machines", f"s{number}"))
+    async with workers(queue, count=1):
+        for turn in range(10):
+            await asyncio.sleep(0)
+            assert len(reconciler.seen) <= turn + 1
+    assert reconciler.seen
+
+
 async def test_key_that_changes_while_it_is_reconciled_is_reconciled_again_by_one_worker() -> None:
     reconciler = Reconciler()
     reconciler.gate.clear()
