@@ -185,6 +185,21 @@ class ApiServer:
         """The API server ends in good order; etcd stays."""
         self._server.stop(patience_s=30)
 
+    def back_up(self) -> None:
+        """What etcd has now is kept for `restore`. The API server is away meanwhile."""
+        self._replace(self._folder / "etcd", self._folder / "backup")
+
+    def restore(self) -> None:
+        """etcd has what it had at `back_up` and knows of nothing since. The API server is away meanwhile."""
+        self._replace(self._folder / "backup", self._folder / "etcd")
+
+    def _replace(self, source: Path, target: Path) -> None:
+        for daemon in (self._server, self._etcd):
+            daemon.stop(signal.SIGKILL)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+        self.start()
+
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """What kubectl prints. Raises LabError when it fails."""
         return run([find_binary("kubectl"), "--kubeconfig", self.kubeconfig, *arguments], stdin=stdin).stdout

@@ -167,12 +167,15 @@ def main() -> int:
         handler.addFilter(OutageFilter())
     # What was imported stays, too.
     gc.freeze()
+    failed = False
     try:
         asyncio.run(run(settings))
-    except RackrelayError as error:
-        print(f"rackrelay: {error}", file=sys.stderr)
-        return 1
-    return 0
+    except* RackrelayError as found:
+        # One that a part raised comes in a group.
+        failed = True
+        for reason in found.exceptions:
+            print(f"rackrelay: {reason}", file=sys.stderr)
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ class Conflict(RackrelayError):
     """Somebody else wrote the object since it was read; read again and decide again."""
 
 
+class StoreSetBack(RackrelayError):
+    """The API server knows less than before: begin anew, for nobody is told what it has forgotten or has once more."""
+
+
 class TooLarge(RackrelayError):
     """What should be kept does not fit where it is kept; what was kept before stays until there is less."""
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rackrelay.cluster.client import LEASE, Client, Manifest, unfenced
+from rackrelay.cluster.version import HighWater
 from rackrelay.errors import ClusterError, Conflict, NotLeading
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,11 @@ def own_identity() -> str:
 
 @dataclass
 class Lease:
-    """One operator's view of the Lease. `client` must not be fenced by it."""
+    """One operator's view of the Lease. `client` must not be fenced by it.
+
+    Every replica reads it or writes it each second, so it also tells that the API server's store was set back:
+    `acquire`, `keep` and `attempt` raise StoreSetBack then.
+    """
 
     client: Client
     namespace: str
@@ -60,6 +65,7 @@ class Lease:
     _changed_at: float = -math.inf
     _renewed_at: float = -math.inf
     _said: str = ""
+    _seen: HighWater = field(default_factory=HighWater)
 
     @property
     def leads(self) -> bool:
@@ -144,6 +150,8 @@ class Lease:
 
     async def _look(self) -> None:
         live = await self.client.get(LEASE, self.namespace, self.name)
+        if live is not None:
+            self._seen.rise(live)
         if live is None or self._live is None or live["spec"] != self._live["spec"]:
             self._changed_at = self.clock()
         self._live = live
@@ -160,6 +168,7 @@ class Lease:
             written = await write(LEASE, self._manifest(holder, duration_s))
             if written is None:
                 raise Conflict("somebody else made the Lease")
+            self._seen.rise(written)
         except BaseException:
             # Whether it was written is not known.
             self._live = None

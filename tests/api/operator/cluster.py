@@ -9,6 +9,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from lab.apiserver import ApiServer
+from lab.paths import REPOSITORY
 from rackrelay.cluster.client import BY_NAME, Kind
 
 Manifest = dict[str, Any]
@@ -21,6 +22,13 @@ PATIENCE_S = 90.0
 TOKEN_LASTS_S = 4 * 3600
 WRITES = ("APPLY", "DELETE", "DELETECOLLECTION", "PATCH", "POST", "PUT")
 RESOURCES = {kind.plural for kind in BY_NAME.values()}
+
+
+def install_definitions(server: ApiServer) -> None:
+    """The API server knows rackrelay's resources."""
+    folder = str(REPOSITORY / "crds")
+    server.kubectl("apply", "-f", folder)
+    server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", folder)
 
 
 class Cluster:

@@ -16,7 +16,7 @@ from lab.paths import REPOSITORY
 from rackrelay import names
 from rackrelay.cluster.client import DAEMON_SET, POD, RACK, STATEFUL_SET, Kind
 from rackrelay.zone.plan import zone_text
-from tests.api.operator.cluster import wait_for
+from tests.api.operator.cluster import install_definitions, wait_for
 from tests.api.operator.rig import DOMAIN, REGION_NAME, Rig, open_rig
 from tests.bench.processes import Process
 from tests.bench.scale.fake_racks import FakeRack, Site
@@ -73,9 +73,7 @@ class LargeSite:
 def open_large_site(folder: Path, count: int, loss: float = 0.0) -> Iterator[LargeSite]:
     """A site of so many racks in a network namespace of its own, where so great a share of all datagrams is lost."""
     with namespaces("scale") as spaces, spaces["scale"].inside(), _open_server(spaces["scale"]) as server:
-        crds = str(REPOSITORY / "crds")
-        server.kubectl("apply", "-f", crds)
-        server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+        install_definitions(server)
         with open_rig(server, folder) as rig:
             racks = tuple(_rack(number) for number in range(count))
             _lay_out(rig, count // RACKS_A_SUBNET)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from rackrelay.cluster.lease import Alone, Lease, Timing, own_identity
-from rackrelay.errors import ClusterError
+from rackrelay.errors import ClusterError, StoreSetBack
 from tests.fakes.lease_server import FakeClock, FakeLeaseServer
 
 FAST = Timing(duration_s=3, deadline_s=1.0, renew_s=0.05, poll_s=0.02, retry_s=0.01, request_s=0.05)
@@ -95,6 +95,24 @@ async def test_outage_is_told_once(
     for _ in range(5):
         await a._try(1.0)
     assert [r.message for r in caplog.records] == ["the Lease cannot be had: the API server does not answer"]
+
+
+async def test_store_that_was_set_back_is_told_by_leader_and_follower_once(
+    a: Lease, b: Lease, server: FakeLeaseServer, clock: FakeClock
+) -> None:
+    """What either has read may never have been written, and its watches wait for versions that are long to come."""
+    await a.attempt()
+    backup, writes = server.lease, server.writes
+    for _ in range(3):
+        clock.now += 1
+        await a.attempt()
+        await b.attempt()
+    server.lease, server.writes = backup, writes
+    for lease in (a, b):
+        with pytest.raises(StoreSetBack, match="from version 4 to 1"):
+            await lease.keep() if lease is a else await lease.acquire()
+    await a.release()
+    assert server.spec()["holderIdentity"] == ""
 
 
 def test_identities_differ_between_starts_of_one_pod() -> None:
