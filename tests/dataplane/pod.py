@@ -33,6 +33,7 @@ mkdir "$MERGED/run/rackrelay"
 chown 10240:10240 "$MERGED/run/rackrelay"
 mount --bind "$SOURCE" "$MERGED/opt/rackrelay/source"
 mount --bind "$FOLDER/etc" "$MERGED/etc/rackrelay"
+[ -z "$DISK_MB" ] || mount -t tmpfs -o "mode=0755,uid=10240,gid=10240,size=${DISK_MB}m" state "$FOLDER/state"
 mount --bind "$FOLDER/state" "$MERGED/var/lib/rackrelay"
 touch "$MERGED/run/up"
 exec sleep infinity
@@ -51,7 +52,8 @@ _NAMED_ON_RACKS = (
 class Pod:
     """One pod in a network namespace. `folder` holds its volumes, `node` its NODE_NAME, `ip` its NODE_IP.
 
-    `configured` is the digest of the configuration that was mounted last.
+    `configured` is the digest of the configuration that was mounted last. `disk_mb`: its state has so much room and no
+    more, in memory.
     """
 
     root: Path
@@ -60,6 +62,7 @@ class Pod:
     node: str
     ip: str
     is_rack: bool = True
+    disk_mb: int | None = None
     _init: subprocess.Popen[bytes] | None = None
     _daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _version: int = 0
@@ -78,6 +81,7 @@ class Pod:
             "MERGED": str(self.merged),
             "SOURCE": str(SOURCE),
             "FOLDER": str(self.folder),
+            "DISK_MB": str(self.disk_mb or ""),
         }
         command = ["nsenter", f"--net={self.namespace.path}", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
         self._init = subprocess.Popen([*command, "sh", "-c", _INIT], env=environment)

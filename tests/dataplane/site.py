@@ -103,8 +103,8 @@ class Site:
 
 
 @contextmanager
-def build_site(root: Path, folder: Path) -> Iterator[Site]:
-    """The whole site, every daemon started, from an unpacked image."""
+def build_site(root: Path, folder: Path, rack_disk_mb: int | None = None) -> Iterator[Site]:
+    """The whole site, every daemon started, from an unpacked image. `rack_disk_mb`: the size of the rack's disk."""
     with ExitStack() as stack:
         spaces = stack.enter_context(namespaces("client", "stranger", "rack", "region", "outside"))
         _lay_cables(spaces)
@@ -113,7 +113,7 @@ def build_site(root: Path, folder: Path) -> Iterator[Site]:
         secret = base64.b64encode(secrets.token_bytes(32)).decode()
         site = Site(
             spaces=spaces,
-            rack=Pod(root, folder / "rack", spaces["rack"], "rack1", RACK_IP),
+            rack=Pod(root, folder / "rack", spaces["rack"], "rack1", RACK_IP, disk_mb=rack_disk_mb),
             region=Pod(root, folder / "region", spaces["region"], "region1", REGION_IP, is_rack=False),
             outside=outside,
             agent_key=secrets.token_hex(16).encode(),
