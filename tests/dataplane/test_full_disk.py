@@ -1,20 +1,26 @@
 """The rack's disk is full: it serves the zone that it has, takes no other, and does so again once there is room."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import dns.exception
-import dns.rcode
 import pytest
 
 from rackrelay import names
+from rackrelay.model.observed import NameServer
+from rackrelay.zone.plan import Zone
+from rackrelay.zone.publish import Key, Outcome, repair
+from rackrelay.zone.records import Rrsets
 from tests.dataplane import site as place
 from tests.dataplane.pod import wait_until
 from tests.dataplane.site import Site, build_site
-from tests.dataplane.test_dns import addresses, ask, send_update
+from tests.dataplane.test_dns import addresses, ask
 
 pytestmark = pytest.mark.dataplane
 
+RACK = NameServer("site", "rack1", place.RACK_IP, names.PORT_DNS)
+LABEL = place.SUBNET_NAME.partition(".")[0]
 DISK_MB = 64
 FILLER = f"{names.DIR_STATE}/named/filler"
 # The journal's last page has room for some.
@@ -28,19 +34,25 @@ def small(image_root: Path, tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def serial(site: Site) -> int:
-    """What the rack's named serves."""
+def publish(site: Site, serial: int) -> Outcome:
+    """What becomes of a version at the rack."""
+    rrsets: Rrsets = {(LABEL, "A"): (place.RACK_PROV,), ("10-20-0-0--24", "A"): (f"10.20.0.{serial % 250 + 1}",)}
+    with site.spaces["region"].inside():
+        return asyncio.run(repair(RACK, Zone(place.DOMAIN, 15, serial, rrsets), Key(site.tsig_name, site.tsig_secret)))
+
+
+def publish_until_it_fails(site: Site, first: int) -> int:
+    """The version that the rack could not keep."""
+    for serial in range(first, first + MANY):
+        outcome = publish(site, serial)
+        if outcome is not Outcome.UPDATED:
+            assert outcome is Outcome.FAILED
+            return serial
+    raise AssertionError("the disk is not full")
+
+
+def serial_of(site: Site) -> int:
     return int(ask(site, "client", place.RACK_PROV, place.DOMAIN, "SOA").answer[0][0].serial)
-
-
-def update(site: Site) -> dns.rcode.Rcode:
-    """What it says to the next version."""
-    return send_update(site, "region", place.RACK_IP, names.PORT_DNS, serial(site), signed=True)
-
-
-def fill(site: Site) -> None:
-    done = site.rack.execute("dd", "if=/dev/zero", f"of={FILLER}", "bs=4k")
-    assert b"No space left" in done.stderr
 
 
 def serves(site: Site) -> bool:
@@ -53,15 +65,15 @@ def serves(site: Site) -> bool:
 
 def test_rack_serves_on_and_takes_the_zone_again_when_there_is_room(small: Site) -> None:
     # Without a change there is no journal that could be cut off in the middle.
-    assert update(small) == dns.rcode.NOERROR
-    fill(small)
-    assert any(update(small) == dns.rcode.SERVFAIL for _ in range(MANY))
-    kept = serial(small)
-    assert serves(small)
+    assert publish(small, place.ZONE_SERIAL + 1) is Outcome.UPDATED
+    done = small.rack.execute("dd", "if=/dev/zero", f"of={FILLER}", "bs=4k")
+    assert b"No space left" in done.stderr
+    failed = publish_until_it_fails(small, place.ZONE_SERIAL + 2)
+    assert (serial_of(small), serves(small)) == (failed - 1, True)
     small.rack.stop_one("named", kill=True)
     small.rack.start_one("named")
     wait_until(lambda: serves(small), "named is back", lambda: small.rack.log("named"))
-    assert serial(small) == kept
+    assert serial_of(small) == failed - 1
     small.rack.execute("rm", FILLER)
-    assert update(small) == dns.rcode.NOERROR
-    assert serial(small) == kept + 1
+    assert publish(small, failed) is Outcome.UPDATED
+    assert serial_of(small) == failed

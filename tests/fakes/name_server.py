@@ -58,9 +58,9 @@ class FakeNameServer:
     """Serves one zone by UDP and TCP until it is closed.
 
     `silent`: it hears and does not answer. `silent_after`: so many UPDATEs it takes and does not answer more.
-    `lose_answers`: so many answers to UPDATEs are lost. `tsig_error`: what it
-    holds against every signature. Without a key every UPDATE and transfer is refused. `before_transfer` is called when
-    a transfer is asked for; while it runs nothing is answered, and with an OSError of it the transfer never is.
+    `lose_answers`: so many answers to UPDATEs are lost. `tsig_error`: what it holds against every signature.
+    `disk_full`: it cannot keep a change. Without a key UPDATEs and transfers are refused. `before_transfer` is called
+    when a transfer is asked for; while it runs nothing is answered, and with an OSError of it the transfer never is.
     """
 
     def __init__(self, zone: Zone, key: Key | None, address: str = "127.0.0.1", port: int = 0) -> None:
@@ -70,6 +70,7 @@ class FakeNameServer:
         self.silent_after: int | None = None
         self.lose_answers = 0
         self.tsig_error: dns.rcode.Rcode | None = None
+        self.disk_full = False
         self.before_transfer: Callable[[], object] = bool
         self.record = Record(history=[zone])
         self._parsed: tuple[Zone, list[dns.rrset.RRset]] | None = None
@@ -183,6 +184,8 @@ class FakeNameServer:
         for wanted in query.prerequisite:
             if wanted.rdtype != dns.rdatatype.SOA or list(wanted) != [soa]:
                 return dns.rcode.NXRRSET
+        if self.disk_full:
+            return dns.rcode.SERVFAIL
         rrsets, serial, ttl_s, timers = dict(self.zone.rrsets), self.zone.serial, self.zone.ttl_s, self.zone.timers
         for change in query.update:
             label = change.name.relativize(dns.name.from_text(self.zone.domain)).to_text()

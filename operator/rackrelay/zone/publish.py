@@ -38,13 +38,15 @@ Fence = Callable[[], object]
 
 
 class Outcome(Enum):
-    """What became of one server."""
+    """What became of one server. FAILED: it took the message and could not keep the change (SERVFAIL); BIND writes its
+    journal first, so a full disk shows so."""
 
     UPDATED = "updated"
     UNREACHABLE = "unreachable"
     DIFFERS = "differs"
     DRIFTED = "drifted"
     REFUSED = "refused"
+    FAILED = "failed"
 
 
 async def send_update(
@@ -161,5 +163,7 @@ def _outcome(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
         # Either it has another version or our first copy was applied and its answer was lost: its SOA tells.
         case dns.rcode.NXRRSET:
             return Outcome.DIFFERS
+        case dns.rcode.SERVFAIL:
+            return Outcome.FAILED
         case _:
             return Outcome.REFUSED

@@ -137,6 +137,15 @@ async def test_server_with_another_key_is_not_updated(servers: Servers) -> None:
     assert stranger.zone == OLD
 
 
+async def test_server_that_cannot_keep_a_change_has_failed(servers: Servers) -> None:
+    full = servers.add()
+    full.disk_full = True
+    assert await send_update(CHANGE, gen.KEY, [at(full)]) == {at(full): Outcome.FAILED}
+    assert await repair(at(full), NEW, gen.KEY) is Outcome.FAILED
+    full.disk_full = False
+    assert await repair(at(full), NEW, gen.KEY) is Outcome.UPDATED
+
+
 @pytest.mark.usefixtures("patient")
 async def test_large_update_goes_by_tcp_whole(servers: Servers) -> None:
     many: Rrsets = {(f"name-{i}", "A"): (f"10.1.{i // 250}.{i % 250 + 1}",) for i in range(300)}

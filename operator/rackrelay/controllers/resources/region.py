@@ -135,6 +135,8 @@ def _wrong_servers(context: Context, state: ZoneState) -> list[str]:
             found.append(f"{server.name} (has serial {serial}, too far ahead to follow: remove its copy of the zone)")
         elif outcome is Outcome.REFUSED:
             found.append(f"{server.name} (refuses our signature: check its clock and its key)")
+        elif outcome is Outcome.FAILED:
+            found.append(f"{server.name} (cannot keep it: its disk may be full; see the log of its container named)")
         elif outcome is Outcome.DIFFERS or (outcome is Outcome.UNREACHABLE and serial not in (None, state.zone.serial)):
             # One that was out of reach when the zone was sent may have it all the same.
             found.append(server.name)

@@ -119,6 +119,7 @@ async def test_zone_in_the_status(site: Site) -> None:
         (Outcome.UNREACHABLE, ("True", "Published")),
         (Outcome.DIFFERS, ("False", "ServersDiffer")),
         (Outcome.REFUSED, ("False", "ServersDiffer")),
+        (Outcome.FAILED, ("False", "ServersDiffer")),
         (Outcome.DRIFTED, ("False", "ContentDiffers")),
     ],
 )
@@ -144,7 +145,11 @@ async def test_server_that_answers_probes_and_no_update_does_not_serve_the_zone(
 
 @pytest.mark.parametrize(
     ("serial", "outcome", "words"),
-    [(2**32 - 1, Outcome.DIFFERS, "rack1 (has serial 4294967295"), (6, Outcome.REFUSED, "its clock and its key")],
+    [
+        (2**32 - 1, Outcome.DIFFERS, "rack1 (has serial 4294967295"),
+        (6, Outcome.REFUSED, "its clock and its key"),
+        (6, Outcome.FAILED, "its disk may be full"),
+    ],
 )
 async def test_what_sending_again_cannot_help_is_told(site: Site, serial: int, outcome: Outcome, words: str) -> None:
     region = add_region(site)
