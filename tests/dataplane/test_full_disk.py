@@ -55,6 +55,11 @@ def serial_of(site: Site) -> int:
     return int(ask(site, "client", place.RACK_PROV, place.DOMAIN, "SOA").answer[0][0].serial)
 
 
+def told_of_named(site: Site) -> str:
+    """What the agent finds wrong with named."""
+    return str(site.status(site.rack)[1]["daemons"]["named"]["message"])
+
+
 def serves(site: Site) -> bool:
     """Whether a machine is told of the rack."""
     try:
@@ -70,6 +75,7 @@ def test_rack_serves_on_and_takes_the_zone_again_when_there_is_room(small: Site)
     assert b"No space left" in done.stderr
     failed = publish_until_it_fails(small, place.ZONE_SERIAL + 2)
     assert (serial_of(small), serves(small)) == (failed - 1, True)
+    wait_until(lambda: "is full" in told_of_named(small), "the agent tells", small.rack.log)
     small.rack.stop_one("named", kill=True)
     small.rack.start_one("named")
     wait_until(lambda: serves(small), "named is back", lambda: small.rack.log("named"))
@@ -77,3 +83,4 @@ def test_rack_serves_on_and_takes_the_zone_again_when_there_is_room(small: Site)
     small.rack.execute("rm", FILLER)
     assert publish(small, failed) is Outcome.UPDATED
     assert serial_of(small) == failed
+    wait_until(lambda: small.all_well(small.rack), "the rack is well again", small.rack.log)

@@ -21,6 +21,7 @@ CONNECTION_FLOOR_S = 0.5
 VERSION_FLOOR_S = 1.0
 # What goes through to a region: a thousand racks ask it two hundred times a second.
 RELAY_FLOOR_S = 5.0
+DISK_FLOOR_S = 1.0
 IDLE_S = 0.1
 
 
@@ -55,6 +56,7 @@ CHECKS = (
     Check("metadata", health.probe_metadata),
     Check("named", health.probe_named, floor_s=0.0),
     Check("named addresses", health.probe_named_addresses),
+    Check("named disk", health.probe_disk, floor_s=DISK_FLOOR_S),
     Check("named version", health.probe_named_version, floor_s=VERSION_FLOOR_S),
     Check("nginx", health.probe_nginx),
     Check("nginx ports", health.probe_nginx_ports),

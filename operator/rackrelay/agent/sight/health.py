@@ -22,6 +22,8 @@ _REFUSED_URL = "http://127.0.0.1/rackrelay-health"
 # What nginx puts in front on racks.
 _PROXIED = b"PROXY TCP4 127.0.0.1 127.0.0.1 1 1\r\n"
 METADATA_PATH = "/MAAS/metadata/"
+# With less room named can write no journal, and so take no change.
+MIN_FREE_BYTES = 4 * 2**20
 # Of the time that a request may take: the rest is for saying which of several had no answer.
 _PLACE_SHARE = 0.9
 
@@ -98,6 +100,15 @@ async def probe_named_addresses(pod: Pod) -> Finding:
     found = dict(zip(pod.addresses, asked, strict=True))
     # One that the node has lost meanwhile is no fault of named's.
     return Finding(True, faults={a: words for a, words in found.items() if words and _is_here(a)})
+
+
+async def probe_disk(_pod: Pod) -> Finding:
+    """Room for the zone's next version: named keeps a change on its disk before it serves it, or refuses it."""
+    found = os.statvfs(names.DIR_STATE)
+    # Some file systems do not count files.
+    full = found.f_bavail * found.f_frsize < MIN_FREE_BYTES or (found.f_files and not found.f_favail)
+    words = f"{names.DIR_STATE} of the node is full: it cannot take the zone's next change; make room"
+    return Finding(True, faults={"disk": words} if full else {})
 
 
 async def ask_serial(duties: Duties, node_ip: str) -> int:
