@@ -55,6 +55,14 @@ def endpoint(url: str, token_file: Path) -> Endpoint:
     return Endpoint(Configuration(), url, None, token_file=str(token_file))
 
 
+async def ask_as_kopf(url: str, *middlewares: aiohttp.ClientMiddlewareType) -> object:
+    """What kopf is answered, however often it asks."""
+    async with aiohttp.ClientSession(middlewares=middlewares) as session:
+        vault_var.set(Vault({"login": kopf.AiohttpSession(server=url, aiohttp_session=session)}))
+        async with asyncio.timeout(PATIENCE_S):
+            return await get("/", settings=build_settings(), logger=logging.getLogger("kopf"))
+
+
 async def test_token_that_was_replaced_is_read_at_once_when_the_old_one_is_refused(
     server: tuple[Server, str], tmp_path: Path
 ) -> None:
@@ -75,11 +83,7 @@ async def test_kopf_asks_again_until_the_api_server_knows_the_token(server: tupl
     fake.knows_after = 3
     file = tmp_path / "token"
     file.write_text("new")
-    async with aiohttp.ClientSession(middlewares=(BearerToken(endpoint(url, file)),)) as session:
-        vault_var.set(Vault({"login": kopf.AiohttpSession(server=url, aiohttp_session=session)}))
-        async with asyncio.timeout(PATIENCE_S):
-            answer = await get("/", settings=build_settings(), logger=logging.getLogger("kopf"))
-    assert answer == {"good": True}
+    assert await ask_as_kopf(url, BearerToken(endpoint(url, file))) == {"good": True}
     assert fake.asked == ["new"] * 4
 
 
@@ -98,8 +102,5 @@ async def test_kopf_asks_again_when_the_connection_ended_while_the_api_server_st
             raise aiohttp.ClientOSError(1, words)
         return await handler(request)
 
-    async with aiohttp.ClientSession(middlewares=(BearerToken(endpoint(url, file)), fail)) as session:
-        vault_var.set(Vault({"login": kopf.AiohttpSession(server=url, aiohttp_session=session)}))
-        async with asyncio.timeout(PATIENCE_S):
-            assert await get("/", settings=build_settings(), logger=logging.getLogger("kopf")) == {"good": True}
+    assert await ask_as_kopf(url, BearerToken(endpoint(url, file)), fail) == {"good": True}
     assert fake.asked == ["new"]
