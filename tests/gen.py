@@ -14,10 +14,10 @@ from rackrelay.model.pods import PodSettings
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
+from rackrelay.nameservers.push import Key
 from rackrelay.zone.evidence import Evidence, Judgement, Tier
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Key
-from rackrelay.zone.records import RackView
+from rackrelay.zone.rule import RackView
 
 NAMESPACE = "machines"
 DOMAIN = "maas-internal"

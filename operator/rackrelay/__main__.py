@@ -17,19 +17,19 @@ from rackrelay.cluster.client import Client, Kind
 from rackrelay.cluster.endpoint import find_endpoint
 from rackrelay.cluster.lease import Alone, Lease
 from rackrelay.controllers.dispatch import reconcile
+from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.leadership import Election, lead_forever, learn_keys_forever
+from rackrelay.controllers.loops.listen import listen_forever
+from rackrelay.controllers.loops.poll import poll_forever
+from rackrelay.controllers.loops.probing import probe_forever
+from rackrelay.controllers.loops.resync import fill_cache, resync_forever
 from rackrelay.controllers.metrics import build_metrics
+from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.evidence import EvidenceBook
-from rackrelay.controllers.state.queue import Key, Queue
-from rackrelay.controllers.watch.listen import listen_forever
-from rackrelay.controllers.watch.observe import probe_forever
-from rackrelay.controllers.watch.poll import poll_forever
-from rackrelay.controllers.watch.resync import fill_cache, resync_forever
 from rackrelay.errors import RackrelayError
 from rackrelay.handlers import build_registry, build_settings
-from rackrelay.health import serve_health, serve_metrics
-from rackrelay.settings import Settings, parse_settings
+from rackrelay.process.http import serve_health, serve_metrics
+from rackrelay.process.settings import Settings, parse_settings
 
 logger = logging.getLogger("rackrelay")
 

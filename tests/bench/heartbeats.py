@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rackrelay.agent.region_loops import SWEEP_INTERVAL_S
-from rackrelay.agent.sessions import frames
 from rackrelay.agent.sessions.heard import HeardRacks
 from rackrelay.agent.sessions.listener import CARE_INTERVAL_S, Listener
+from rackrelay.protocol import frames
 from tests.bench.processes import Process
 from tests.bench.result import Goal, Result, of_runs
 from tests.bench.workshop import Workshop

@@ -8,7 +8,7 @@ from rackrelay.model.meta import Meta
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.decision import Decision, decide
 from rackrelay.zone.evidence import Judgement, Tier
-from rackrelay.zone.records import NO_FAULTS, RackView
+from rackrelay.zone.rule import NO_FAULTS, RackView
 from tests.bench.result import Goal, Result, of_runs
 from tests.bench.workshop import Workshop
 

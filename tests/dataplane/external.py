@@ -11,7 +11,7 @@ import dns.message
 import dns.query
 
 from rackrelay import names
-from rackrelay.zone.update import Key
+from rackrelay.nameservers.update import Key
 from tests.dataplane.netns import Namespace
 from tests.dataplane.pod import Pod, wait_until
 from tests.dataplane.site import DOMAIN

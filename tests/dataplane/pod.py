@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rackrelay import names
 from rackrelay.agent.config import processes
-from rackrelay.digest import config_digest
+from rackrelay.protocol.digest import config_digest
 from tests.dataplane.netns import Namespace
 from tests.dataplane.view import container_view
 

@@ -21,13 +21,13 @@ import dns.tsigkeyring
 import dns.update
 
 from rackrelay import names
+from rackrelay.agents.heartbeats import fetch_heard
+from rackrelay.agents.requests import Asker
+from rackrelay.agents.status import fetch_status
 from rackrelay.errors import NotReady
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.observed import AgentStatus, Cursor, Heard, RackBeat
 from rackrelay.model.region import RegionEndpoint
-from rackrelay.probe.agents import fetch_status
-from rackrelay.probe.heard import fetch_heard
-from rackrelay.probe.signed import Asker
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region

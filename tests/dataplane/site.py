@@ -17,10 +17,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from rackrelay import names, signing
+from rackrelay import names
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol import signing
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region

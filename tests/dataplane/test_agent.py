@@ -14,9 +14,9 @@ import dns.exception
 import dns.rcode
 import pytest
 
-from rackrelay.digest import config_digest
 from rackrelay.model.meta import Meta
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol.digest import config_digest
 from rackrelay.render.rack import render_rack
 from tests.dataplane import site as place
 from tests.dataplane.netns import give

@@ -14,9 +14,9 @@ import pytest
 
 from rackrelay import names
 from rackrelay.agent.config.views import EVERYWHERE
-from rackrelay.digest import config_digest
 from rackrelay.model.meta import Meta
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol.digest import config_digest
 from tests.dataplane import site as place
 from tests.dataplane.pod import wait_until
 from tests.dataplane.site import Site, build_site

@@ -21,20 +21,20 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import REGION, SECRET
+from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.publish.external import external_condition, external_keys, reconcile_external
+from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.evidence import EvidenceBook
 from rackrelay.controllers.state.memory import ZoneState
-from rackrelay.controllers.state.queue import Queue
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import ExternalDNS
+from rackrelay.nameservers.external import External, Unpublished, edit_external, read_external
+from rackrelay.nameservers.update import Key
+from rackrelay.process.settings import Settings
 from rackrelay.render.inputs import RackInputs
 from rackrelay.render.rack import render_rack
-from rackrelay.settings import Settings
-from rackrelay.zone.external import External, Unpublished, edit_external, read_external
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.update import Key
 from tests import gen
 from tests.dataplane import external as outside
 from tests.dataplane.external import ExternalBind

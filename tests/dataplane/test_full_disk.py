@@ -9,9 +9,9 @@ import pytest
 
 from rackrelay import names
 from rackrelay.model.observed import NameServer
+from rackrelay.nameservers.push import Key, Outcome, repair
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Key, Outcome, repair
-from rackrelay.zone.records import Rrsets
+from rackrelay.zone.rule import Rrsets
 from tests.dataplane import site as place
 from tests.dataplane.pod import wait_until
 from tests.dataplane.site import Site, build_site

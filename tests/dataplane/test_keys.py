@@ -18,8 +18,8 @@ import pytest
 
 from rackrelay import names
 from rackrelay.controllers.resources.keys import KeyPlan, next_plan
-from rackrelay.digest import config_digest
 from rackrelay.manifests.secrets import build_keys_secret
+from rackrelay.protocol.digest import config_digest
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
 from tests.dataplane import site as place

@@ -25,12 +25,12 @@ import pytest
 
 from rackrelay import names
 from rackrelay.model.observed import NameServer
+from rackrelay.nameservers.push import Key, Outcome, compare, repair, send_update, transfer
 from rackrelay.render.inputs import RegionInputs
 from rackrelay.render.region import render_region
-from rackrelay.zone.kept import zone_fields
 from rackrelay.zone.parts import serials_needed, split_change
 from rackrelay.zone.plan import Zone, plan_change
-from rackrelay.zone.publish import Key, Outcome, compare, repair, send_update, transfer
+from rackrelay.zone.storage import zone_fields
 from tests.dataplane.netns import Namespace, connect, give, namespaces
 from tests.dataplane.pod import Pod, wait_until
 from tests.dataplane.site import DOMAIN, REGION, SUBNETS

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rackrelay.agent.sight.link_news import LinkNews
+from rackrelay.agent.checks.link_news import LinkNews
 from tests.dataplane.netns import Namespace, connect, give, namespaces
 
 pytestmark = pytest.mark.dataplane

@@ -17,11 +17,11 @@ import dns.update
 import pytest
 
 from rackrelay import names
-from rackrelay.digest import config_digest
 from rackrelay.model.meta import Meta
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol.digest import config_digest
 from rackrelay.zone.decision import answer_subnets
-from rackrelay.zone.records import build_rrsets
+from rackrelay.zone.rule import build_rrsets
 from tests import gen
 from tests.dataplane import site as place
 from tests.dataplane.netns import connect, give, namespaces

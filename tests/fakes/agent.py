@@ -10,10 +10,11 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
-from rackrelay import names, signing
+from rackrelay import names
 from rackrelay.agent.server import PATH_HEARD
-from rackrelay.agent.sessions.frames import Beat
 from rackrelay.agent.sessions.heard import HeardRacks, read_query
+from rackrelay.protocol import signing
+from rackrelay.protocol.frames import Beat
 
 LOOK_EVERY_S = 0.02
 

@@ -11,8 +11,8 @@ import dns.rdatatype
 import dns.rrset
 import dns.update
 
+from rackrelay.nameservers.push import Key
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Key
 from tests.fakes.name_server import FakeNameServer
 
 OWNERS = {("@", "NS"): (3600, ("ns1.corp.example.",)), ("printer", "A"): (60, ("10.1.2.3",))}

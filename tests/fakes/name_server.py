@@ -25,8 +25,8 @@ import dns.rrset
 import dns.tsig
 import dns.update
 
+from rackrelay.nameservers.push import Key
 from rackrelay.zone.plan import Zone, zone_text
-from rackrelay.zone.publish import Key
 
 POLL_S = 0.05
 

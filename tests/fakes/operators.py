@@ -13,16 +13,16 @@ import pytest
 
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Kind, Manifest
+from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.publish import repairs
-from rackrelay.controllers.state.evidence import EvidenceBook
-from rackrelay.controllers.state.queue import Queue
-from rackrelay.datagrams import Place
+from rackrelay.controllers.queue import Queue
 from rackrelay.errors import NotLeading
 from rackrelay.model.observed import NameServer
-from rackrelay.settings import Settings
-from rackrelay.zone import publish
+from rackrelay.nameservers import push
+from rackrelay.nameservers.datagrams import Place
+from rackrelay.nameservers.push import Key
+from rackrelay.process.settings import Settings
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Key
 from tests import gen
 from tests.fakes.api import FakeClient
 from tests.fakes.name_server import FakeNameServer
@@ -171,6 +171,6 @@ def connect(monkeypatch: pytest.MonkeyPatch, servers: Servers) -> None:
         return zone
 
     for name, fake in (("ask_tcp", ask_tcp), ("ask_all", ask_all), ("transfer", transfer)):
-        monkeypatch.setattr(publish, name, fake)
+        monkeypatch.setattr(push, name, fake)
     # Who is stopped sleeps longer than that, and must not go on meanwhile.
     monkeypatch.setattr(repairs, "PATIENCE_S", 60.0)

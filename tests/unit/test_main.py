@@ -8,7 +8,7 @@ import pytest
 from rackrelay import __main__ as module
 from rackrelay.__main__ import ignore_cut_off_generators
 from rackrelay.errors import ClusterError, StoreSetBack
-from rackrelay.settings import Settings
+from rackrelay.process.settings import Settings
 
 
 @pytest.mark.parametrize(("context", "told"), [({"asyncgen": None}, False), ({"task": None}, True)])

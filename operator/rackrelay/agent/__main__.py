@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rackrelay import names
 from rackrelay.agent import loops, rack_loops, region_loops, status
+from rackrelay.agent.check_loops import CHECKS, CheckLoop
 from rackrelay.agent.config import check, processes
 from rackrelay.agent.config.swap import Swapper
-from rackrelay.agent.health_loops import CHECKS, CheckLoop
 from rackrelay.agent.loops import Agent, log, repeat
 from rackrelay.agent.rack_loops import RackLoops
 from rackrelay.agent.region_loops import RegionLoops

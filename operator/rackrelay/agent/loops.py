@@ -9,6 +9,9 @@ from pyroute2 import AsyncIPRoute
 
 from rackrelay import names
 from rackrelay.agent import status
+from rackrelay.agent.checks import addresses, regions, wire
+from rackrelay.agent.checks import daemons as health
+from rackrelay.agent.checks.link_news import LinkNews
 from rackrelay.agent.config import mounted, zonefile
 from rackrelay.agent.config.check import FILES
 from rackrelay.agent.config.expand import Expanded, expand
@@ -16,8 +19,6 @@ from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.config.swap import RELOADABLE, Swapper
 from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.settings import Duties, NodeValues, Paths, parse_duties
-from rackrelay.agent.sight import addresses, health, regions, wire
-from rackrelay.agent.sight.link_news import LinkNews
 from rackrelay.agent.status import Knowledge
 
 WATCH_INTERVAL_S = 0.2

@@ -8,13 +8,13 @@ from functools import partial
 import dns.exception
 
 from rackrelay.agent import status
+from rackrelay.agent.checks.peering import Peering
 from rackrelay.agent.files import read_agent_key
 from rackrelay.agent.loops import Agent, log
 from rackrelay.agent.sessions import pull
 from rackrelay.agent.sessions.heartbeat import Pulse, Sessions, Target
 from rackrelay.agent.sessions.pull import Lag
 from rackrelay.agent.settings import Duties
-from rackrelay.agent.sight.peering import Peering
 
 BEAT_INTERVAL_S = 0.1
 LIST_INTERVAL_S = 1.0

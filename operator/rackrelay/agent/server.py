@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from rackrelay import names, signing
+from rackrelay import names
 from rackrelay.agent.files import read_agent_key
+from rackrelay.protocol import signing
 
 PATH_STATUS, PATH_HEARD = "/status", "/heard"
 REQUEST_TIMEOUT_S = 3.0

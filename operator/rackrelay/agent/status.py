@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rackrelay.agent.checks.addresses import NodeAddress
+from rackrelay.agent.checks.daemons import Finding
 from rackrelay.agent.settings import NodeValues
-from rackrelay.agent.sight.addresses import NodeAddress
-from rackrelay.agent.sight.health import Finding
 
 # Where nobody says how many failed requests in a row count: one may meet a reload or a busy moment.
 FAILURES_THAT_COUNT = 2

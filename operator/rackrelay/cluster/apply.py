@@ -7,7 +7,7 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache, object_key
 from rackrelay.cluster.client import BY_NAME, CONFIG_MAP, SERVICE, Client
 from rackrelay.cluster.quantity import normalize_quantities
-from rackrelay.digest import digest
+from rackrelay.protocol.digest import digest
 
 Manifest = dict[str, Any]
 

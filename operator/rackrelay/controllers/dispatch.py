@@ -4,11 +4,11 @@ from rackrelay.cluster.client import RACK, REGION, SUBNET
 from rackrelay.controllers.publish.external import WHAT as EXTERNAL
 from rackrelay.controllers.publish.external import reconcile_external
 from rackrelay.controllers.publish.zone import reconcile_zone
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.resources.rack import reconcile_rack
 from rackrelay.controllers.resources.region import reconcile_region
 from rackrelay.controllers.resources.subnet import reconcile_subnet
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.queue import Key
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet

@@ -7,18 +7,18 @@ own only while it fails open: 5,000 of them must not be 20,000 series.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from rackrelay.controllers.health.judging import count_tiers, views_of
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.resources.subnet import health_reason
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey, ZoneState
-from rackrelay.controllers.watch.judging import count_tiers, views_of
 from rackrelay.errors import NotLeading
 from rackrelay.exposition import Family, Sample, render_families
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
-from rackrelay.zone.publish import Outcome
-from rackrelay.zone.records import Answer
+from rackrelay.nameservers.push import Outcome
+from rackrelay.zone.rule import Answer
 
 _SUBNET_STATES = {
     "AllHealthy": "healthy",

@@ -3,8 +3,8 @@
 from rackrelay import names
 from rackrelay.cluster.cache import Record, Resource
 from rackrelay.cluster.client import NODE, RACK, REGION, SUBNET, Kind
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.queue import Key
 from rackrelay.model.observed import Pod
 from rackrelay.model.region import RegionController
 

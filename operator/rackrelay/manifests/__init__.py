@@ -1,0 +1,1 @@
+"""The Kubernetes objects that a region and its racks consist of, as plain dicts."""

@@ -6,8 +6,8 @@ from rackrelay import names
 from rackrelay.manifests.meta import Manifest, owned, rack_labels, region_labels, unowned
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
-from rackrelay.zone.kept import zone_fields
 from rackrelay.zone.plan import Zone
+from rackrelay.zone.storage import zone_fields
 
 
 def build_region_config(region: RegionController, data: Mapping[str, str]) -> Manifest:

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rackrelay import names
-from rackrelay.digest import digest
 from rackrelay.manifests import containers
 from rackrelay.manifests.containers import Context, Image
 from rackrelay.manifests.meta import Manifest, owned, rack_labels, region_labels
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
+from rackrelay.protocol.digest import digest
 
 # How long a stopping rack serves on after its addresses left the zone, besides the TTL of what machines remember.
 STOP_MARGIN_S = 5

@@ -1,0 +1,1 @@
+"""Text of the daemons' configuration files, every value quoted by one module."""

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from rackrelay.model.observed import Address
 from rackrelay.model.rack import Network
-from rackrelay.zone.records import Answer
+from rackrelay.zone.rule import Answer
 
 Shares = Mapping[str, Fraction]
 

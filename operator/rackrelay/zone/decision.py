@@ -10,7 +10,7 @@ from rackrelay import names
 from rackrelay.model.rack import Network
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.layout import Layout, Relay, lay_out
-from rackrelay.zone.records import (
+from rackrelay.zone.rule import (
     NO_FAULTS,
     Answer,
     Faults,

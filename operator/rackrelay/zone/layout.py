@@ -7,7 +7,7 @@ from rackrelay.model.observed import Address
 from rackrelay.model.rack import Network
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.cables import find_twins
-from rackrelay.zone.records import RackView, order_of
+from rackrelay.zone.rule import RackView, order_of
 
 
 class PrefixIndex:

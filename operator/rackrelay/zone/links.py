@@ -6,8 +6,8 @@ A rack can be well and its cable to one subnet cut. `records` takes the faults f
 from collections.abc import Iterable, Mapping
 
 from rackrelay.model.observed import Address
+from rackrelay.zone.damping import Steadiness, observe, temper
 from rackrelay.zone.evidence import HEALTHY, Judgement, Tier
-from rackrelay.zone.steadiness import Steadiness, observe, temper
 
 NO_CARRIER = Judgement(
     Tier.UNREACHABLE, "NoCarrier", "its interface to this subnet has no carrier; check its cable and switch port"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rackrelay.errors import Conflict
 from rackrelay.zone.plan import Change, RrsetKey, Zone
-from rackrelay.zone.records import Rrsets
+from rackrelay.zone.rule import Rrsets
 
 # A DNS message has at most 65,535 bytes. Parts are smaller, so that a server is never busy for long with one of them:
 # about 500 names with two addresses each.

@@ -9,7 +9,7 @@ import dns.rdatatype
 import dns.zone
 
 from rackrelay.errors import Conflict, InvalidSpec
-from rackrelay.zone.records import Rrsets, sort_addresses
+from rackrelay.zone.rule import Rrsets, sort_addresses
 
 MAX_SERIAL = 2**31 - 1
 # Nobody changes a zone so often while a ConfigMap is lost: a serial further ahead than this was never ours.

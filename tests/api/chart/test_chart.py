@@ -10,7 +10,7 @@ import yaml
 from lab.paths import REPOSITORY
 from rackrelay import names
 from rackrelay.manifests.meta import rack_labels, region_labels
-from rackrelay.settings import parse_settings
+from rackrelay.process.settings import parse_settings
 from tests.api.chart.helm import CHART, Manifest, find, load, render, run_helm
 
 FOLDER = Path(__file__).parent

@@ -28,11 +28,11 @@ from rackrelay.cluster.client import (
     STATEFUL_SET,
     Kind,
 )
-from rackrelay.digest import config_digest
 from rackrelay.errors import InvalidSpec
-from rackrelay.zone.kept import read_zone
+from rackrelay.nameservers.push import Key
+from rackrelay.protocol.digest import config_digest
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Key
+from rackrelay.zone.storage import read_zone
 from tests.api.operator.cluster import Cluster, Manifest, wait_for
 from tests.api.operator.process import BY_RIGHT, Operator, write_kubeconfig
 from tests.fakes.agent import FakeAgent, build_document

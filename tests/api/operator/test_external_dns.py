@@ -10,7 +10,7 @@ import pytest
 from lab.apiserver import ApiServer
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, REGION, SECRET
-from rackrelay.zone.publish import Key
+from rackrelay.nameservers.push import Key
 from tests.api.operator.cluster import Manifest, wait_for
 from tests.api.operator.rig import DOMAIN, REGION_NAME, Rig, open_rig
 from tests.fakes.external_server import FakeExternal

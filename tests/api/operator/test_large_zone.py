@@ -10,7 +10,7 @@ import pytest
 from lab.apiserver import ApiServer
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP
-from rackrelay.zone.kept import PACK_ABOVE_BYTES
+from rackrelay.zone.storage import PACK_ABOVE_BYTES
 from tests.api.operator.rig import REGION_NAME, Rig, open_rig
 
 pytestmark = pytest.mark.api

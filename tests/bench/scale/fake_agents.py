@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from rackrelay import signing
+from rackrelay.protocol import signing
 
 Documents = Mapping[str, tuple[str, dict[str, Any]]]
 

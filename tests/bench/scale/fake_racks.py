@@ -17,8 +17,8 @@ from typing import Any
 import dns.opcode
 
 from rackrelay import names
+from rackrelay.nameservers.push import Key
 from rackrelay.zone.plan import Zone, parse_zone_text
-from rackrelay.zone.publish import Key
 from tests.bench.scale.fake_agents import FakeAgents
 from tests.fakes.agent import build_document
 from tests.fakes.name_server import FakeNameServer

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from rackrelay import names
 from rackrelay.model.observed import NameServer
+from rackrelay.nameservers.push import Key, send_update
 from rackrelay.zone.plan import Zone, plan_change, zone_text
-from rackrelay.zone.publish import Key, send_update
 from tests.bench.asker import Task
 from tests.bench.watch import ask_all, watch
 from tests.bench.zone import configs

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from rackrelay import names
+from rackrelay.agent.checks import addresses
+from rackrelay.agent.checks.addresses import NodeAddress
+from rackrelay.agent.checks.daemons import Finding
 from rackrelay.agent.config import mounted, zonefile
 from rackrelay.agent.config.processes import Process
 from rackrelay.agent.config.views import EVERYWHERE
 from rackrelay.agent.loops import Agent, repeat
 from rackrelay.agent.settings import NodeValues, Paths
-from rackrelay.agent.sight import addresses
-from rackrelay.agent.sight.addresses import NodeAddress
-from rackrelay.agent.sight.health import Finding
 from rackrelay.agent.status import Knowledge
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rackrelay import signing
 from rackrelay.agent.server import StatusServer
+from rackrelay.protocol import signing
 
 NOW = 1_800_000_000
 KEY = b"agent key"

@@ -2,9 +2,9 @@
 
 from ipaddress import ip_address, ip_network
 
+from rackrelay.agent.checks.addresses import NodeAddress
+from rackrelay.agent.checks.daemons import Finding
 from rackrelay.agent.settings import NodeValues
-from rackrelay.agent.sight.addresses import NodeAddress
-from rackrelay.agent.sight.health import Finding
 from rackrelay.agent.status import Knowledge, build_document, is_complete
 from rackrelay.model.observed import PeerSight, parse_agent_status
 

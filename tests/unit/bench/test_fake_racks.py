@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from rackrelay.nameservers.push import sign_update
 from rackrelay.zone.plan import plan_change
-from rackrelay.zone.publish import sign_update
 from tests import gen
 from tests.bench.scale.fake_racks import Counts, FakeNameServers, Losses
 

@@ -8,10 +8,10 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
+from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.publish import repairs
-from rackrelay.controllers.state.evidence import EvidenceBook
-from rackrelay.controllers.state.queue import Queue
-from rackrelay.settings import Settings
+from rackrelay.controllers.queue import Queue
+from rackrelay.process.settings import Settings
 from tests import gen
 from tests.fakes.api import FakeClient
 from tests.unit.controllers.publish.zone_lab import Lab

@@ -1,8 +1,8 @@
 """The operator's memory in front of an API server that is a dictionary."""
 
 from rackrelay.cluster.client import Kind
+from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.queue import Key, Queue
 from tests import gen
 from tests.fakes.api import FakeClient
 

@@ -8,8 +8,8 @@ import pytest
 from rackrelay.cluster.client import RACK, REGION, SECRET
 from rackrelay.controllers import leadership
 from rackrelay.controllers.leadership import lead_forever, learn_keys_forever
+from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.state.memory import ExternalSight, RegionKeys, ZoneState
-from rackrelay.controllers.state.queue import Key, Queue
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret
 from tests import gen
 from tests.unit.controllers.site import Site

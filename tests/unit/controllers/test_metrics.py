@@ -10,12 +10,12 @@ from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.publish.zone import decide_names
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.memory import ExternalSight, ZoneState
-from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import NotLeading
 from rackrelay.model.region import RegionController
-from rackrelay.zone.external import Trouble
-from rackrelay.zone.publish import Outcome
+from rackrelay.nameservers.external import Trouble
+from rackrelay.nameservers.push import Outcome
 from tests import gen
 from tests.unit.controllers.site import Site
 

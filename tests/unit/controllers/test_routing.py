@@ -5,8 +5,8 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET, Kind
 from rackrelay.controllers.dispatch import reconcile
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.routing import route
-from rackrelay.controllers.state.queue import Key
 from tests import gen
 from tests.unit.controllers.site import Site
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from rackrelay import names
-from rackrelay.desired import desire_rack, desire_region
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.containers import Image
+from rackrelay.manifests.desired import desire_rack, desire_region
 from rackrelay.manifests.pods import build_rack_workload, safe_ttl_s
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.manifests.services import build_region_services

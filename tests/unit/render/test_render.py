@@ -6,8 +6,8 @@ from ipaddress import ip_network
 import pytest
 
 from rackrelay import names
+from rackrelay.agent.checks.daemons import HEALTH_PROGRAM
 from rackrelay.agent.settings import parse_duties
-from rackrelay.agent.sight.health import HEALTH_PROGRAM
 from rackrelay.errors import InvalidSpec
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint

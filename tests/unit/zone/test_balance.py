@@ -12,7 +12,7 @@ from rackrelay.model.rack import Network
 from rackrelay.zone.balance import address_shares, aligned_block, rack_shares, times_fair, uneven_hint
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import RackView
+from rackrelay.zone.rule import RackView
 from tests import gen
 
 U = Tier.UNREACHABLE

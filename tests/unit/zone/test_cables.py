@@ -9,7 +9,7 @@ from rackrelay.model.subnet import Subnet
 from rackrelay.zone.cables import find_twins
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import RackView, Rrsets, build_rrsets
+from rackrelay.zone.rule import RackView, Rrsets, build_rrsets
 from tests import gen
 
 V4, V6, OTHER = (ip_network(text) for text in ("10.10.0.0/24", "fd00:10::/64", "fd00:20::/64"))

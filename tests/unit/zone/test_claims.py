@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from rackrelay.zone.claims import Claim, Dispute, find_disputes
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import Answer, RackView
+from rackrelay.zone.rule import Answer, RackView
 from tests import gen
 
 SHARED, OWN = ip_address("10.10.0.2"), ip_address("10.10.0.3")

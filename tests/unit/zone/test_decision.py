@@ -10,7 +10,7 @@ from rackrelay.model.subnet import Subnet
 from rackrelay.zone.decision import decide
 from rackrelay.zone.evidence import Judgement, Tier
 from rackrelay.zone.links import NO_CARRIER, PEERS_DEAF
-from rackrelay.zone.records import Faults, RackView
+from rackrelay.zone.rule import Faults, RackView
 from tests import gen
 
 SUBNETS = (

@@ -3,11 +3,11 @@
 from ipaddress import ip_address
 
 from rackrelay.model.observed import Address
+from rackrelay.zone.damping import FIRST_HOLD_S, WINDOW_S, Steadiness
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
 from rackrelay.zone.links import NO_CARRIER, PEERS_DEAF, find_faults, observe_links, settles_at, temper_faults
-from rackrelay.zone.records import Answer, Faults
-from rackrelay.zone.steadiness import FIRST_HOLD_S, WINDOW_S, Steadiness
+from rackrelay.zone.rule import Answer, Faults
 from tests import gen
 
 A, B, C = (ip_address(f"10.10.0.{n}") for n in (2, 3, 4))

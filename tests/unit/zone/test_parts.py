@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackrelay.errors import Conflict
+from rackrelay.nameservers.update import sign_update
 from rackrelay.zone.parts import serials_needed, split_change
 from rackrelay.zone.plan import Zone, plan_change
-from rackrelay.zone.records import Rrsets
-from rackrelay.zone.update import sign_update
+from rackrelay.zone.rule import Rrsets
 from tests import gen
 
 MESSAGE_BYTES = 65535

@@ -7,7 +7,7 @@ from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
 from rackrelay.zone.links import PEERS_DEAF
 from rackrelay.zone.peers import cut_off_addresses
-from rackrelay.zone.records import RackView
+from rackrelay.zone.rule import RackView
 from tests import gen
 
 NET = ip_network("10.10.0.0/24")

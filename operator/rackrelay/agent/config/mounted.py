@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rackrelay.digest import config_digest
+from rackrelay.protocol.digest import config_digest
 
 # The kubelet writes a version into a folder of its own and then renames this link over the one before.
 _CURRENT = "..data"

@@ -9,7 +9,7 @@ from rackrelay import names
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.files import read_file, write_file
 from rackrelay.agent.settings import Duties
-from rackrelay.packing import unpack
+from rackrelay.protocol.packing import unpack
 
 CHECK_TIMEOUT_S = 20.0
 _LOADED = re.compile(rb"loaded serial (\d+)")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rackrelay.agent.sessions.frames import Beat
+from rackrelay.protocol.frames import Beat
 
 WAIT_LIMIT_S = 2.0
 # Changes come in bursts (a thousand racks apply one UPDATE): one answer for what happens within this time.

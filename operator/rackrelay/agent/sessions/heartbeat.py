@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rackrelay.agent.sessions import frames
+from rackrelay.protocol import frames
 
 CONNECT_TIMEOUT_S = 2.0
 # After the frame that is answered.

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from rackrelay.agent.sessions import frames
-from rackrelay.agent.sessions.frames import BadFrame
 from rackrelay.agent.sessions.heard import HeardRacks, Rack
+from rackrelay.protocol import frames
+from rackrelay.protocol.frames import BadFrame
 
 GREETING_TIMEOUT_S = 5.0
 IDLE_TIMEOUT_S = 10.0

@@ -11,7 +11,7 @@ from rackrelay import names
 from rackrelay.agent.files import read_file
 from rackrelay.agent.sessions.heartbeat import Target
 from rackrelay.model.observed import NameServer
-from rackrelay.zone.publish import Key, Outcome, repair, transfer
+from rackrelay.nameservers.push import Key, Outcome, repair, transfer
 
 # The operator's own UPDATE comes sooner, if it comes at all: it is sent for the last time 0.4 s after the first. Before
 # that a region needs 0.25 s to see its new serial and as long to say it; with the transfer the rack has it within 2 s.

@@ -11,20 +11,20 @@ from typing import Any
 
 from rackrelay import names
 from rackrelay.cluster.client import SECRET
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ExternalSight
-from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import InvalidSpec
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import ExternalDNS, RegionController
+from rackrelay.nameservers import external as zone_external
+from rackrelay.nameservers.external import External, Trouble, Unpublished, edit_external, read_external
+from rackrelay.nameservers.update import ALGORITHMS
+from rackrelay.nameservers.update import Key as TsigKey
 from rackrelay.render import quoting
-from rackrelay.zone import external as zone_external
-from rackrelay.zone.external import External, Trouble, Unpublished, edit_external, read_external
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.update import ALGORITHMS
-from rackrelay.zone.update import Key as TsigKey
 
 WHAT = "external"
 LOOK_EVERY_S = 5.0

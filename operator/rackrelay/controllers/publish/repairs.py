@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import Repair
-from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import RackrelayError
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
-from rackrelay.zone import publish
+from rackrelay.nameservers import push
+from rackrelay.nameservers.push import Key as TsigKey
+from rackrelay.nameservers.push import Outcome
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Key as TsigKey
-from rackrelay.zone.publish import Outcome
 
 # Enough for a small zone. A transfer of a large one takes seconds and a server that hangs half a minute, while a change
 # that comes meanwhile should reach the others at once.
@@ -67,7 +67,7 @@ def stop_repairs(context: Context) -> None:
 async def _repair(context: Context, server: NameServer, wanted: Version) -> Outcome:
     try:
         async with context.repair_limit:
-            outcome = await publish.repair(server, wanted.zone, wanted.key, context.client.fence)
+            outcome = await push.repair(server, wanted.zone, wanted.key, context.client.fence)
     finally:
         context.repairs.pop(server, None)
     context.tally.updated([outcome])

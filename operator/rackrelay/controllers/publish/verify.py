@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from rackrelay.cluster.client import REGION
 from rackrelay.cluster.status import post_event
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import ClusterError
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
-from rackrelay.zone.publish import Outcome, compare
+from rackrelay.nameservers.push import Outcome, compare
 
 EVERY_S = 300.0
 STEP_S = 0.5

@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rackrelay.cluster.client import REGION
+from rackrelay.controllers.health.judging import note_judgements, views_of
+from rackrelay.controllers.health.link_faults import find_link_faults
 from rackrelay.controllers.publish.external import external_keys
-from rackrelay.controllers.publish.keep import read_published, write_published
 from rackrelay.controllers.publish.repairs import Version, repair_all
+from rackrelay.controllers.publish.storage import read_published, write_published
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ZoneState
-from rackrelay.controllers.state.queue import Key
-from rackrelay.controllers.watch.judging import note_judgements, views_of
-from rackrelay.controllers.watch.link_faults import find_link_faults
 from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.manifests.pods import safe_ttl_s
 from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
+from rackrelay.nameservers.push import Outcome, send_update
 from rackrelay.zone.decision import Decision, decide
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
-from rackrelay.zone.publish import Outcome, send_update
-from rackrelay.zone.records import Rrsets
+from rackrelay.zone.rule import Rrsets
 
 # A server that could not be put right by one new version gets another one, but not as fast as we can write.
 RENEW_AFTER_S = 1.0

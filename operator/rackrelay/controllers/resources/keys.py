@@ -12,14 +12,14 @@ from typing import Any
 
 from rackrelay import names
 from rackrelay.cluster.client import RACK, REGION, SECRET, Kind
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKeys
-from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import ClusterError, Conflict, NotReady
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.model.observed import Pod
 from rackrelay.model.region import RegionController
-from rackrelay.zone.publish import Key as TsigKey
+from rackrelay.nameservers.push import Key as TsigKey
 
 # An UPDATE that was signed before a step has been answered or given up by then.
 OVERLAP_S = 5.0

@@ -7,14 +7,14 @@ from rackrelay import names
 from rackrelay.cluster.apply import apply_objects
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
 from rackrelay.cluster.status import write_status
+from rackrelay.controllers.health.judging import count_tiers, views_of
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.resources.keys import accepted_keys, volume_mark
 from rackrelay.controllers.resources.region import config_condition, refresh_volumes
 from rackrelay.controllers.resources.rollout import Progress, replace_outdated
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.queue import Key
-from rackrelay.controllers.watch.judging import count_tiers, views_of
-from rackrelay.desired import desire_rack, find_endpoints
 from rackrelay.errors import InvalidSpec, NotReady
+from rackrelay.manifests.desired import desire_rack, find_endpoints
 from rackrelay.manifests.pods import template_digest
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
@@ -24,7 +24,7 @@ from rackrelay.model.reference import resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.render.inputs import RackInputs
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import RackView
+from rackrelay.zone.rule import RackView
 
 MAX_LISTED = 32
 RECHECK_S = 5.0

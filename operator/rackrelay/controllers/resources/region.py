@@ -9,20 +9,20 @@ from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers.publish.external import external_condition, external_keys, is_looked_at, secret_trouble
 from rackrelay.controllers.publish.verify import content_differs
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.resources.keys import accepted_keys, ensure_keys, volume_mark
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ZoneState
-from rackrelay.controllers.state.queue import Key
-from rackrelay.desired import desire_region, find_endpoints, rack_networks
 from rackrelay.errors import NotReady
+from rackrelay.manifests.desired import desire_region, find_endpoints, rack_networks
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import Pod
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
+from rackrelay.nameservers.push import Outcome
 from rackrelay.render.inputs import RegionInputs
 from rackrelay.zone.plan import is_plausible
-from rackrelay.zone.publish import Outcome
 
 # A thousand pods one after the other would keep each worker from everything else for seconds.
 PARALLEL_TOUCHES = 16

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 
 from rackrelay import names
 from rackrelay.cluster.client import DAEMON_SET, POD
+from rackrelay.controllers.health.judging import views_of
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import Replaced
-from rackrelay.controllers.watch.judging import views_of
 from rackrelay.errors import ClusterError
 from rackrelay.manifests.pods import template_digest
 from rackrelay.model.observed import Pod
 from rackrelay.model.rack import Network, RackController
 from rackrelay.model.region import RegionController
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import RackView
+from rackrelay.zone.rule import RackView
 
 SERVING = (Tier.HEALTHY, Tier.DEGRADED)
 MAX_NAMED = 8

@@ -15,7 +15,7 @@ from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.balance import Shares, percent, rack_shares, uneven_hint
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import Answer, Member
+from rackrelay.zone.rule import Answer, Member
 
 
 async def reconcile_subnet(context: Context, subnet: Subnet) -> None:

@@ -10,19 +10,19 @@ import aiohttp
 
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Client, Kind
-from rackrelay.controllers.state.evidence import EvidenceBook
+from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.state.inventory import Inventory
 from rackrelay.controllers.state.memory import ExternalSight, RegionKey, RegionKeys, Repair, Replaced, ZoneState
-from rackrelay.controllers.state.queue import Key, Queue
 from rackrelay.controllers.state.tally import Tally
 from rackrelay.manifests.containers import Image
 from rackrelay.model.meta import Meta
 from rackrelay.model.observed import Address, NameServer
 from rackrelay.model.region import RegionController
-from rackrelay.settings import Settings
+from rackrelay.process.settings import Settings
+from rackrelay.zone.damping import Steadiness
 from rackrelay.zone.decision import Decision
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.steadiness import Steadiness
 
 # Each holds a zone and computes for most of its time.
 PARALLEL_REPAIRS = 4

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from rackrelay.model.observed import NameServer
 from rackrelay.model.rack import Network
-from rackrelay.zone.external import Reading, Trouble
+from rackrelay.nameservers.external import Reading, Trouble
+from rackrelay.nameservers.push import Key as TsigKey
+from rackrelay.nameservers.push import Outcome
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Key as TsigKey
-from rackrelay.zone.publish import Outcome
-from rackrelay.zone.records import Answer
+from rackrelay.zone.rule import Answer
 
 RegionKey = tuple[str, str]
 

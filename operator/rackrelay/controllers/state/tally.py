@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rackrelay.controllers.state.memory import RegionKey
 from rackrelay.exposition import Histogram
-from rackrelay.zone.publish import Outcome
+from rackrelay.nameservers.push import Outcome
 
 # Tens of milliseconds is usual, a second what a server that answers late takes.
 PUBLISH_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

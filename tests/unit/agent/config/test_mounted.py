@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rackrelay.agent.config.mounted import current_version, read_snapshot
-from rackrelay.digest import config_digest
+from rackrelay.protocol.digest import config_digest
 
 
 def mount(folder: Path, version: str, data: dict[str, str]) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from rackrelay.agent.sessions.frames import Beat
 from rackrelay.agent.sessions.heard import HeardRacks, read_query
 from rackrelay.model.observed import Cursor, RackBeat, parse_heard
+from rackrelay.protocol.frames import Beat
 
 PACE = (0.25, 3)
 

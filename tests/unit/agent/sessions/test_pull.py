@@ -5,8 +5,8 @@ from pathlib import Path
 from rackrelay.agent.loops import SERIAL_INTERVAL_S
 from rackrelay.agent.sessions.heartbeat import Target
 from rackrelay.agent.sessions.pull import LAG_S, RETRY_S, Lag, read_key
-from rackrelay.zone.ask import ATTEMPTS, TIMEOUT_S
-from rackrelay.zone.publish import Key
+from rackrelay.nameservers.fanout import ATTEMPTS, TIMEOUT_S
+from rackrelay.nameservers.push import Key
 
 A, B = Target("10.96.0.10", 5250), Target("10.96.0.11", 5251)
 

@@ -9,10 +9,11 @@ from functools import partial
 
 import pytest
 
-from rackrelay.agent.sessions import frames, heartbeat, listener
+from rackrelay.agent.sessions import heartbeat, listener
 from rackrelay.agent.sessions.heard import HeardRacks
 from rackrelay.agent.sessions.heartbeat import Backoff, Pulse, Sessions, Target
 from rackrelay.agent.sessions.listener import Listener
+from rackrelay.protocol import frames
 
 KEY, HOST = b"agent key", "127.55.0.2"
 

@@ -10,18 +10,18 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Kind
+from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.health.judging import note_judgements, views_of
+from rackrelay.controllers.loops.listen import take_heard
+from rackrelay.controllers.loops.poll import take_status
+from rackrelay.controllers.loops.probing import enqueue_changes
 from rackrelay.controllers.publish.zone import decide_names
+from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.routing import route
-from rackrelay.controllers.state.evidence import EvidenceBook
-from rackrelay.controllers.state.queue import Key, Queue
-from rackrelay.controllers.watch.judging import note_judgements, views_of
-from rackrelay.controllers.watch.listen import take_heard
-from rackrelay.controllers.watch.observe import enqueue_changes
-from rackrelay.controllers.watch.poll import take_status
 from rackrelay.model.observed import AgentStatus, Heard, NameServer, PeerSight, RackBeat, RackInterface
 from rackrelay.model.region import RegionController
 from rackrelay.zone.decision import Decision
-from rackrelay.zone.records import RackView
+from rackrelay.zone.rule import RackView
 from tests import gen
 from tests.fakes.api import FakeClient
 from tests.unit.controllers.conftest import SETTINGS

@@ -12,14 +12,14 @@ from rackrelay.cluster.client import CONFIG_MAP, REGION, SECRET
 from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.publish.external import external_condition, external_keys, parse_key
 from rackrelay.controllers.publish.zone import reconcile_zone
+from rackrelay.controllers.queue import Key
 from rackrelay.controllers.resources.region import reconcile_region
 from rackrelay.controllers.state.memory import RegionKeys, ZoneState
-from rackrelay.controllers.state.queue import Key
 from rackrelay.errors import InvalidSpec
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.condition import Condition
 from rackrelay.model.region import RegionController
-from rackrelay.zone import external
+from rackrelay.nameservers import external
 from rackrelay.zone.plan import Zone
 from tests import gen
 from tests.fakes.external_server import FakeExternal

@@ -11,7 +11,7 @@ from rackrelay.controllers.publish.zone import choose_version
 from rackrelay.zone.decision import decide
 from rackrelay.zone.evidence import Tier
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.records import Answer, Rrsets
+from rackrelay.zone.rule import Answer, Rrsets
 from tests.unit.controllers.publish.history import CIDRS, RACKS, History
 
 

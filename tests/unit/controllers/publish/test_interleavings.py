@@ -22,9 +22,9 @@ from rackrelay.errors import Conflict, NotLeading
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
 from rackrelay.zone import parts
-from rackrelay.zone.kept import read_zone
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.records import Rrsets
+from rackrelay.zone.rule import Rrsets
+from rackrelay.zone.storage import read_zone
 from tests import gen
 from tests.fakes.name_server import FakeNameServer
 from tests.fakes.operators import Operator, WatchedClient, connect, end

@@ -11,11 +11,11 @@ from rackrelay.controllers.publish import zone as zone_module
 from rackrelay.controllers.publish.zone import choose_version, is_settled
 from rackrelay.errors import NotLeading, NotReady
 from rackrelay.model.observed import PeerSight, RackInterface
-from rackrelay.zone import steadiness
+from rackrelay.nameservers.push import Outcome
+from rackrelay.zone import damping
 from rackrelay.zone.parts import split_change
 from rackrelay.zone.plan import Zone, plan_change
-from rackrelay.zone.publish import Outcome
-from rackrelay.zone.records import Rrsets
+from rackrelay.zone.rule import Rrsets
 from tests import gen
 from tests.unit.controllers.publish.zone_lab import REGION_, Lab, zone_config, zone_of
 
@@ -145,7 +145,7 @@ async def test_rack_that_its_peers_do_not_hear_leaves_the_name_and_comes_back_wh
     await lab.reconcile()
     assert lab.kept == zone_of(1, 2, 3)
     assert "zone demo" in lab.site.waiting()
-    monkeypatch.setattr(steadiness, "FIRST_HOLD_S", 0.0)
+    monkeypatch.setattr(damping, "FIRST_HOLD_S", 0.0)
     await lab.reconcile()
     assert lab.kept == zone_of(2, 2, 3, 4)
 
@@ -180,7 +180,7 @@ async def test_dead_rack_is_withdrawn_and_comes_back_when_it_has_lasted(
     lab.see(3, 1)
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == fakes[1].zone == zone_of(2, 2)
-    monkeypatch.setattr(steadiness, "FIRST_HOLD_S", 0.0)
+    monkeypatch.setattr(damping, "FIRST_HOLD_S", 0.0)
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == fakes[1].zone == zone_of(3, 2, 3)
 

@@ -10,9 +10,10 @@ from rackrelay.cluster.client import CONFIG_MAP
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.publish.verify import Rota, verify_next
 from rackrelay.controllers.state.context import PARALLEL_REPAIRS
-from rackrelay.zone import publish, steadiness
+from rackrelay.nameservers import push
+from rackrelay.nameservers.push import Outcome
+from rackrelay.zone import damping
 from rackrelay.zone.plan import Zone
-from rackrelay.zone.publish import Outcome
 from tests import gen
 from tests.unit.controllers.publish.zone_lab import REGION_, Lab, serve_two, zone_config, zone_of
 
@@ -96,7 +97,7 @@ async def test_zone_that_somebody_changed_by_the_same_serial_is_put_right(lab: L
 async def test_drifted_server_out_of_reach_is_not_forgotten_nor_waited_for(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steadiness, "FIRST_HOLD_S", 0.0)
+    monkeypatch.setattr(damping, "FIRST_HOLD_S", 0.0)
     fakes = await serve_two(lab)
     fakes[1].zone = zone_of(1, 9)
     rota = at_once()
@@ -164,7 +165,7 @@ async def test_server_that_hangs_in_its_repair_holds_up_no_change(lab: Lab, monk
         await released.wait()
         return Outcome.DRIFTED
 
-    monkeypatch.setattr(publish, "repair", hang)
+    monkeypatch.setattr(push, "repair", hang)
     monkeypatch.setattr(repairs, "PATIENCE_S", 0.05)
     lab.add_rack(4)
     lab.see(4, 7)
@@ -194,7 +195,7 @@ async def test_server_that_was_too_slow_is_not_waited_for_again(lab: Lab, monkey
         await released.wait()
         return Outcome.UPDATED
 
-    monkeypatch.setattr(publish, "repair", hang)
+    monkeypatch.setattr(push, "repair", hang)
     monkeypatch.setattr(repairs, "PATIENCE_S", 0.05)
     version = repairs.Version(lab.region, zone_of(5, 2), gen.KEY)
     server = gen.server("rack2")
@@ -220,7 +221,7 @@ async def test_few_repairs_run_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch
         running -= 1
         return Outcome.UPDATED
 
-    monkeypatch.setattr(publish, "repair", count)
+    monkeypatch.setattr(push, "repair", count)
     servers = [gen.server(f"rack{number}") for number in range(3 * PARALLEL_REPAIRS)]
     version = repairs.Version(lab.region, zone_of(5, 2), gen.KEY)
     outcomes = await repairs.repair_all(lab.site, servers, version)

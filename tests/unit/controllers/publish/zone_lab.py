@@ -9,8 +9,8 @@ from rackrelay.controllers.publish.zone import reconcile_zone
 from rackrelay.controllers.state.memory import RegionKeys
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
-from rackrelay.zone.kept import read_zone
 from rackrelay.zone.plan import Zone
+from rackrelay.zone.storage import read_zone
 from tests import gen
 from tests.fakes.name_server import FakeNameServer
 from tests.unit.controllers.site import Site

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from rackrelay.controllers.health.sighting import LISTENING_S
 from rackrelay.controllers.resources import keys
 from rackrelay.controllers.resources.keys import KeyPlan, ensure_keys, volume_mark
 from rackrelay.controllers.state.memory import RegionKeys
-from rackrelay.controllers.state.sighting import LISTENING_S
 from rackrelay.errors import ClusterError, Conflict
 from rackrelay.model.observed import Heard, RackBeat
 from rackrelay.model.region import RegionController

@@ -12,7 +12,7 @@ from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
-from rackrelay.zone.publish import Outcome
+from rackrelay.nameservers.push import Outcome
 from tests import gen
 from tests.unit.controllers.site import Site
 

@@ -11,7 +11,7 @@ from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
-from rackrelay.zone.records import Answer, Member, RackView
+from rackrelay.zone.rule import Answer, Member, RackView
 from tests import gen
 from tests.unit.controllers.site import Site
 

@@ -4,14 +4,14 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers.health.judging import note_judgements
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.resources.region import networks_of_racks
 from rackrelay.controllers.state.leaving import find_leaving
-from rackrelay.controllers.watch.judging import note_judgements
 from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.records import Answer
+from rackrelay.zone.rule import Answer
 from tests import gen
 from tests.unit.controllers.site import Site
 

@@ -1,0 +1,1 @@
+"""What the agent sees of its node: daemons, addresses, regions, other racks."""

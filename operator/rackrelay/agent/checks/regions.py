@@ -1,0 +1,24 @@
+"""Whether this rack reaches the region's replicas, by the way its nginx takes."""
+
+import asyncio
+from collections.abc import Sequence
+
+from rackrelay.agent.checks.exchange import ask_tcp, http_status
+
+TIMEOUT_S = 1.0
+_PATH = "/MAAS/metadata/"
+
+
+async def count_reachable(regions: Sequence[str], http_port: int) -> int:
+    """How many replicas answer a metadata request: neither dead, nor refusing this node, nor without a service."""
+    answers = await asyncio.gather(*(_answers(address, http_port) for address in regions))
+    return sum(answers)
+
+
+async def _answers(address: str, http_port: int) -> bool:
+    request = f"HEAD {_PATH} HTTP/1.1\r\nHost: region\r\nConnection: close\r\n\r\n".encode()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return http_status(await ask_tcp(address, http_port, request)) == 200
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""The loops that look: probes, agents, what regions hear, LISTs."""

@@ -1,0 +1,92 @@
+"""Ask every agent for its status: often at a small site; at a large one it is the regions that bring news."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from rackrelay.agents.status import fetch_status
+from rackrelay.controllers.health.sighting import Sighting
+from rackrelay.controllers.routing import enqueue_region
+from rackrelay.controllers.state.context import Context
+from rackrelay.errors import NotReady
+from rackrelay.model.observed import AgentStatus
+from rackrelay.model.region import RegionController
+
+LOOK_EVERY_S = 0.25
+PARALLEL = 64
+SMALL_SITE = 100
+# An answer costs two milliseconds. Agents that a region hears bring their news there, so these polls only make sure.
+POLLS_PER_S = 10
+# Two in a row may fail before an agent counts as silent, which is after five seconds.
+UNHEARD_INTERVAL_S = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+async def poll_forever(context: Context, chance: Callable[[], float] = random.random) -> None:
+    """Ask each agent when its turn comes. `chance` gives numbers from 0 to 1, so that turns do not fall together."""
+    under_way: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            under_way = {task for task in under_way if not task.done()}
+            for region in context.inventory.live_regions():
+                for sighting in choose_next(context, region, PARALLEL - len(under_way), chance):
+                    under_way.add(asyncio.create_task(poll(context, region, sighting)))
+            await asyncio.sleep(LOOK_EVERY_S)
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+def interval_s(servers: int, heard: bool, shortest_s: float) -> float:
+    """Seconds between two polls of one of so many servers. `heard`: a region hears its agent."""
+    spread_s = shortest_s if servers <= SMALL_SITE else max(shortest_s, servers / POLLS_PER_S)
+    return spread_s if heard else max(shortest_s, min(spread_s, UNHEARD_INTERVAL_S))
+
+
+def choose_next(
+    context: Context, region: RegionController, limit: int, chance: Callable[[], float] = random.random
+) -> list[Sighting]:
+    """Up to so many of a region's servers whose agents' turn it is; their next turn is then a while away."""
+    if region.meta.key not in context.keys:
+        return []
+    found = [context.book.find(server.namespace, server.name) for server in context.inventory.servers_of(region)]
+    sightings = [sighting for sighting in found if sighting is not None]
+    now, shortest_s = context.now(), context.settings.status_interval_s
+    heard_s = interval_s(len(sightings), True, shortest_s)
+    unheard_s = interval_s(len(sightings), False, shortest_s)
+    due = [
+        s
+        for s in sightings
+        if (waited_s := now - s.polled_at) >= unheard_s and (waited_s >= heard_s or not s.is_vouched_for(now))
+    ]
+    chosen = sorted(due, key=lambda sighting: sighting.polled_at)[: max(0, limit)]
+    for sighting in chosen:
+        # Turns that are far apart do not fall together; those of a small site are regular.
+        sighting.polled_at = now - chance() * (heard_s - shortest_s) / 2
+    return chosen
+
+
+async def poll(context: Context, region: RegionController, sighting: Sighting) -> None:
+    """Ask one agent, and note what it says."""
+    keys = context.keys.get(region.meta.key)
+    if keys is None:
+        return
+    try:
+        status = await fetch_status(context.agents, sighting.server.address, keys.agent, time.time)
+    except NotReady as error:
+        sighting.status_misses += 1
+        logger.debug("%s: %s", sighting.server.name, error)
+        return
+    take_status(context, region, sighting, status)
+
+
+def take_status(context: Context, region: RegionController, sighting: Sighting, status: AgentStatus) -> None:
+    """Note what an agent says of itself, and have what depends on it reconciled if that is news."""
+    changed = sighting.status != status
+    sighting.status, sighting.status_at, sighting.status_misses = status, context.now(), 0
+    if changed:
+        enqueue_region(context, region)

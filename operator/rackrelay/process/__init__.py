@@ -1,0 +1,1 @@
+"""The operator as a process: its settings, and what it answers over HTTP."""

@@ -1,0 +1,1 @@
+"""What two processes agree on, writer and reader of each document side by side, and how it is signed."""
