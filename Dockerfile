@@ -56,9 +56,11 @@ ENV PYTHONPATH=/opt/rackrelay/source:/opt/rackrelay/libraries PYTHONUNBUFFERED=1
 COPY --from=dataplane-libraries /libraries /opt/rackrelay/libraries
 COPY operator/rackrelay/*.py /opt/rackrelay/source/rackrelay/
 COPY operator/rackrelay/agent/ /opt/rackrelay/source/rackrelay/agent/
+COPY operator/rackrelay/protocol/ /opt/rackrelay/source/rackrelay/protocol/
 # The agent pulls and applies the zone with the operator's own code.
 COPY operator/rackrelay/model/ /opt/rackrelay/source/rackrelay/model/
 COPY operator/rackrelay/zone/ /opt/rackrelay/source/rackrelay/zone/
+COPY operator/rackrelay/nameservers/ /opt/rackrelay/source/rackrelay/nameservers/
 COPY operator/rackrelay/metadata/ /opt/rackrelay/source/rackrelay/metadata/
 RUN python3 -m compileall -q /opt/rackrelay/source
 USER 10240:10240

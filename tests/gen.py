@@ -9,12 +9,14 @@ from typing import Any
 
 from rackrelay import names
 from rackrelay.model.meta import Meta
-from rackrelay.model.observed import AgentStatus, NameServer, Node, Pod, RackInterface
+from rackrelay.model.observed import Node, Pod
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
+from rackrelay.protocol.status_document import AgentStatus, RackInterface
 from rackrelay.zone.evidence import Evidence, Judgement, Tier
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.rule import RackView
@@ -22,7 +24,7 @@ from rackrelay.zone.rule import RackView
 NAMESPACE = "machines"
 DOMAIN = "maas-internal"
 RACK_NODES = {f"{names.GROUP}/role": "rack"}
-KEY = Key("1.demo.machines.rackrelay", "c2VjcmV0IG9mIHRoZSB0ZXN0cyBhbG9uZSwgMzIgYnl0ZXM=")
+KEY = TsigKey("1.demo.machines.rackrelay", "c2VjcmV0IG9mIHRoZSB0ZXN0cyBhbG9uZSwgMzIgYnl0ZXM=")
 
 Manifest = dict[str, Any]
 

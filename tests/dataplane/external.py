@@ -11,7 +11,7 @@ import dns.message
 import dns.query
 
 from rackrelay import names
-from rackrelay.nameservers.update import Key
+from rackrelay.nameservers.update import TsigKey
 from tests.dataplane.netns import Namespace
 from tests.dataplane.pod import Pod, wait_until
 from tests.dataplane.site import DOMAIN
@@ -61,8 +61,8 @@ class ExternalBind:
     folder: Path
     space: Namespace
     address: str
-    key: Key = field(
-        default_factory=lambda: Key("rackrelay", base64.b64encode(secrets.token_bytes(64)).decode(), "hmac-sha512")
+    key: TsigKey = field(
+        default_factory=lambda: TsigKey("rackrelay", base64.b64encode(secrets.token_bytes(64)).decode(), "hmac-sha512")
     )
 
     def __post_init__(self) -> None:

@@ -26,8 +26,9 @@ from rackrelay.agents.requests import Asker
 from rackrelay.agents.status import fetch_status
 from rackrelay.errors import NotReady
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import AgentStatus, Cursor, Heard, RackBeat
 from rackrelay.model.region import RegionEndpoint
+from rackrelay.protocol.heard_document import Cursor, Heard, HeardRack
+from rackrelay.protocol.status_document import AgentStatus
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
@@ -101,9 +102,9 @@ class Room:
         with self.region.namespace.inside():
             return asyncio.run(_hear(self.region.ip, cursor or Cursor()))
 
-    def beat(self, node: str) -> RackBeat:
+    def beat(self, node: str) -> HeardRack:
         """What it hears of one rack."""
-        return self.heard().racks.get(node, RackBeat(heard=False))
+        return self.heard().racks.get(node, HeardRack(heard=False))
 
     def status(self, pod: Pod) -> AgentStatus:
         """What an agent says itself."""

@@ -22,8 +22,8 @@ import pytest
 
 from lab.debian import machine_tree
 from rackrelay import names
+from rackrelay.addresses import Network
 from rackrelay.model.meta import Meta
-from rackrelay.model.rack import Network
 from rackrelay.model.subnet import Subnet
 from rackrelay.render.inputs import RackInputs
 from rackrelay.render.rack import render_rack

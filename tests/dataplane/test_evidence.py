@@ -11,7 +11,7 @@ import dns.query
 import pytest
 
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import RackBeat
+from rackrelay.protocol.heard_document import HeardRack
 from tests.dataplane.netns import give
 from tests.dataplane.pod import wait_until
 from tests.dataplane.room import PROV, REGION_IP, Room, build_room
@@ -129,7 +129,7 @@ def test_peer_whose_named_is_dead_is_missed(room: Room) -> None:
     room.rack2.start_one("named")
 
 
-def _unheard(beat: RackBeat) -> int:
+def _unheard(beat: HeardRack) -> int:
     return sum(not peer.heard for peer in beat.status.peers) if beat.status else 0
 
 

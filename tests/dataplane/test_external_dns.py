@@ -27,10 +27,10 @@ from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.model.condition import Condition
-from rackrelay.model.observed import NameServer
 from rackrelay.model.region import ExternalDNS
 from rackrelay.nameservers.external import External, Unpublished, edit_external, read_external
-from rackrelay.nameservers.update import Key
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.process.settings import Settings
 from rackrelay.render.inputs import RackInputs
 from rackrelay.render.rack import render_rack
@@ -89,7 +89,7 @@ class Stage:
         with self.space.inside():
             return asyncio.run(work)
 
-    def put_key(self, key: Key) -> None:
+    def put_key(self, key: TsigKey) -> None:
         """The Secret that the region names."""
         fields = {names.KEY_TSIG_NAME: key.name, "algorithm": key.algorithm, "secret": key.secret}
         metadata = {"namespace": gen.NAMESPACE, "name": SECRET_NAME}
@@ -274,7 +274,7 @@ def test_rack_forwards_to_it_and_serves_its_own_names_without_it(
         return sorted(rdata.to_text() for rrset in ask(name).answer for rdata in rrset)
 
     try:
-        key = Key(names.tsig_key("site", "demo"), base64.b64encode(b"the rack's own key").decode())
+        key = TsigKey(names.tsig_key("site", "demo"), base64.b64encode(b"the rack's own key").decode())
         block = f'key "{key.name}" {{ algorithm hmac-sha256; secret "{key.secret}"; }};\n'
         rack.create(b"agents' key", {names.KEY_TSIG_NAME: key.name, "secret": key.secret, names.tsig_file(1): block})
         rack.publish(ZONE_SERIAL, ZONE_TEXT)

@@ -8,8 +8,9 @@ import dns.exception
 import pytest
 
 from rackrelay import names
-from rackrelay.model.observed import NameServer
-from rackrelay.nameservers.push import Key, Outcome, repair
+from rackrelay.nameservers.push import Outcome, repair
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.rule import Rrsets
 from tests.dataplane import site as place
@@ -38,7 +39,9 @@ def publish(site: Site, serial: int) -> Outcome:
     """What becomes of a version at the rack."""
     rrsets: Rrsets = {(LABEL, "A"): (place.RACK_PROV,), ("10-20-0-0--24", "A"): (f"10.20.0.{serial % 250 + 1}",)}
     with site.spaces["region"].inside():
-        return asyncio.run(repair(RACK, Zone(place.DOMAIN, 15, serial, rrsets), Key(site.tsig_name, site.tsig_secret)))
+        return asyncio.run(
+            repair(RACK, Zone(place.DOMAIN, 15, serial, rrsets), TsigKey(site.tsig_name, site.tsig_secret))
+        )
 
 
 def publish_until_it_fails(site: Site, first: int) -> int:

@@ -24,8 +24,10 @@ import dns.update
 import pytest
 
 from rackrelay import names
-from rackrelay.model.observed import NameServer
-from rackrelay.nameservers.push import Key, Outcome, compare, repair, send_update, transfer
+from rackrelay.nameservers.push import Outcome, compare, repair, send_update
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.transfer import transfer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.render.inputs import RegionInputs
 from rackrelay.render.region import render_region
 from rackrelay.zone.parts import serials_needed, split_change
@@ -37,7 +39,7 @@ from tests.dataplane.site import DOMAIN, REGION, SUBNETS
 
 pytestmark = pytest.mark.dataplane
 
-KEY = Key(names.tsig_key("site", "demo"), base64.b64encode(secrets.token_bytes(32)).decode())
+KEY = TsigKey(names.tsig_key("site", "demo"), base64.b64encode(secrets.token_bytes(32)).decode())
 TSIG = {
     names.KEY_TSIG_NAME: KEY.name,
     names.KEY_TSIG_SECRET: KEY.secret,

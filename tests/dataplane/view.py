@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rackrelay import names
-from rackrelay.manifests.meta import Manifest
 from rackrelay.manifests.mounts import build_mounts
+from rackrelay.model.meta import Manifest
 
 # Where the pod's volumes are as the test keeps them; run and tmp are memory, at their own paths.
 _SOURCES = {"config": "etc/config", "zone": "etc/zone", "tsig": "etc/tsig", "agent-key": "etc/agent", "state": "state"}

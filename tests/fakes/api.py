@@ -4,8 +4,9 @@ import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
-from rackrelay.cluster.client import Client, Kind, Manifest
+from rackrelay.cluster.client import Client, Kind
 from rackrelay.errors import ClusterError, Conflict
+from rackrelay.model.meta import Manifest
 
 
 class FakeClient(Client):

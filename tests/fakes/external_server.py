@@ -11,7 +11,7 @@ import dns.rdatatype
 import dns.rrset
 import dns.update
 
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone
 from tests.fakes.name_server import FakeNameServer
 
@@ -26,7 +26,7 @@ class FakeExternal(FakeNameServer):
     """
 
     def __init__(
-        self, domain: str, key: Key, address: str = "127.0.0.1", port: int = 0, serial: int = 2026112201
+        self, domain: str, key: TsigKey, address: str = "127.0.0.1", port: int = 0, serial: int = 2026112201
     ) -> None:
         super().__init__(Zone(domain, 3600, serial), key, address, port)
         self.records: Records = dict(OWNERS)

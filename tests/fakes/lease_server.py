@@ -3,8 +3,9 @@
 import asyncio
 import copy
 
-from rackrelay.cluster.client import Client, Kind, Manifest
+from rackrelay.cluster.client import Client, Kind
 from rackrelay.errors import ClusterError, Conflict
+from rackrelay.model.meta import Manifest
 
 
 class FakeClock:

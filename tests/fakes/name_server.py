@@ -25,7 +25,7 @@ import dns.rrset
 import dns.tsig
 import dns.update
 
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone, zone_text
 
 POLL_S = 0.05
@@ -63,7 +63,7 @@ class FakeNameServer:
     when a transfer is asked for; while it runs nothing is answered, and with an OSError of it the transfer never is.
     """
 
-    def __init__(self, zone: Zone, key: Key | None, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, zone: Zone, key: TsigKey | None, address: str = "127.0.0.1", port: int = 0) -> None:
         self.zone, self.key = zone, key
         self.address, self.port = address, port
         self.silent = False

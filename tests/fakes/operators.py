@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from rackrelay.cluster.cache import Cache
-from rackrelay.cluster.client import Kind, Manifest
+from rackrelay.cluster.client import Kind
 from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.queue import Queue
 from rackrelay.errors import NotLeading
-from rackrelay.model.observed import NameServer
+from rackrelay.model.meta import Manifest
 from rackrelay.nameservers import push
 from rackrelay.nameservers.datagrams import Place
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.process.settings import Settings
 from rackrelay.zone.plan import Zone
 from tests import gen
@@ -163,7 +164,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, servers: Servers) -> None:
         await pace.pass_point()
         return answer
 
-    async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
+    async def transfer(server: NameServer, domain: str, key: TsigKey) -> Zone:
         pace = _running.get()
         await pace.pass_point()
         zone = servers[(server.address, server.port)].zone

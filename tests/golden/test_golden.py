@@ -13,7 +13,7 @@ from rackrelay.agent.config.check import COMMANDS, FILES
 from rackrelay.agent.config.expand import expand
 from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.config.zonefile import empty_zone
-from rackrelay.agent.settings import NodeValues, parse_duties
+from rackrelay.agent.settings import NodeValues, parse_agent_config
 from rackrelay.model.region import RegionEndpoint, parse_region
 from rackrelay.model.subnet import parse_subnet
 from rackrelay.render.inputs import RackInputs, RegionInputs
@@ -96,7 +96,7 @@ def check(pod: Pod, daemon: str, text: str) -> str | None:
 @pytest.mark.parametrize("case", CASES)
 def test_daemons_checker_accepts_every_file_without_a_warning(checker: Pod, case: str, kind: str) -> None:
     data = render(case, kind)
-    duties = parse_duties(data[names.FILE_AGENT])
+    duties = parse_agent_config(data[names.FILE_AGENT])
     values = NodeValues("node1", read_case(case).get("node_ip", "192.168.77.11"))
     folder = checker.folder / "state" / "named"
     (folder / f"{duties.domain}.zone").write_text(empty_zone(duties).text)

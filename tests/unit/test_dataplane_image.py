@@ -33,5 +33,5 @@ def test_program_finds_what_it_imports(source: Path, program: str) -> None:
         [sys.executable, "-P", "-c", code], env={"PYTHONPATH": str(source)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for package in ("controllers", "cluster", "handlers", "render", "manifests", "desired"):
+    for package in ("agents", "cluster", "controllers", "handlers", "manifests", "process", "render"):
         assert f"rackrelay.{package}" not in done.stdout

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from lab.paths import REPOSITORY
-from rackrelay.manifests.meta import Manifest
+from rackrelay.model.meta import Manifest
 
 GUIDES = ("README.md", "docs/install.md", "charts/rackrelay/templates/NOTES.txt", "examples/rack.yaml")
 

@@ -32,13 +32,13 @@ def main() -> None:
 async def run(paths: Paths, values: NodeValues) -> None:
     """Prepare what the daemons need before they start, let them start, and look after them."""
     make_state_folders(paths.state)
-    known = status.Knowledge(values)
+    state = status.AgentState(values)
     swapper = Swapper(paths.run, check.check_file, processes.find_daemon, processes.reload_daemon)
-    agent = Agent(paths, values, swapper, known)
+    agent = Agent(paths, values, swapper, state)
     rack, region = RackLoops.of(agent), RegionLoops.of(agent)
 
     async def say_status(_query: Mapping[str, str]) -> bytes:
-        return json.dumps(status.build_document(known)).encode()
+        return json.dumps(status.build_document(state)).encode()
 
     server = StatusServer(paths.agent_key, {PATH_STATUS: say_status, PATH_HEARD: region.heard.wait})
     async with asyncio.TaskGroup() as tasks:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from rackrelay.agent.checks import daemons as health
-from rackrelay.agent.checks.daemons import Finding, Pod, Probe
+from rackrelay.agent.checks.daemons import CheckResult, Pod, Probe
 from rackrelay.agent.loops import Agent
-from rackrelay.agent.settings import Duties
+from rackrelay.agent.settings import AgentConfig
 
 # One failed request may have met a reload or a busy moment.
 FEWEST_MISSES = 2
@@ -38,18 +38,18 @@ class Check:
         """Whose fault it is."""
         return self.name.partition(" ")[0]
 
-    def interval_s(self, duties: Duties) -> float:
+    def interval_s(self, config: AgentConfig) -> float:
         """From the beginning of one request to that of the next."""
-        return max(self.floor_s, duties.heartbeat_s)
+        return max(self.floor_s, config.heartbeat_s)
 
-    def timeout_s(self, duties: Duties) -> float:
+    def timeout_s(self, config: AgentConfig) -> float:
         """How long one may take: not beyond the next one's turn."""
-        return min(self.interval_s(duties), LONGEST_TIMEOUT_S)
+        return min(self.interval_s(config), LONGEST_TIMEOUT_S)
 
-    def misses(self, duties: Duties) -> int:
+    def misses(self, config: AgentConfig) -> int:
         """How many failures in a row count: as many as fill the time for which somebody may be silent."""
-        patience_s = duties.heartbeat_s * duties.misses
-        return max(FEWEST_MISSES, math.ceil(round(patience_s / self.interval_s(duties), 6)))
+        patience_s = config.heartbeat_s * config.misses
+        return max(FEWEST_MISSES, math.ceil(round(patience_s / self.interval_s(config), 6)))
 
 
 CHECKS = (
@@ -76,31 +76,31 @@ class CheckLoop:
 
     async def step(self) -> None:
         """Ask once, and take in what that showed."""
-        duties, clock = self.agent.duties, asyncio.get_running_loop().time
+        config, clock = self.agent.config, asyncio.get_running_loop().time
         begun = clock()
-        if duties is None or self.check.daemon not in duties.daemons:
+        if config is None or self.check.daemon not in config.daemons:
             self._next = begun + IDLE_S
             return
-        interval_s = self.check.interval_s(duties)
+        interval_s = self.check.interval_s(config)
         self._next = begun + interval_s
-        pod = self._pod(duties)
-        finding = await health.ask_daemon(self.check.probe, pod)
-        if is_fair(finding, clock() - begun, pod.timeout_s):
-            self.agent.known.learn(self.check.name, finding, self.check.misses(duties))
+        pod = self._pod(config)
+        result = await health.ask_daemon(self.check.probe, pod)
+        if is_fair(result, clock() - begun, pod.timeout_s):
+            self.agent.state.learn(self.check.name, result, self.check.misses(config))
 
     def pause_s(self) -> float:
         """Seconds until the next turn."""
         return max(0.0, self._next - asyncio.get_running_loop().time())
 
-    def _pod(self, duties: Duties) -> Pod:
-        known = self.agent.known
-        reached = known.regions_asked and 0 < known.regions_known == known.regions_reachable
+    def _pod(self, config: AgentConfig) -> Pod:
+        state = self.agent.state
+        reached = state.regions_asked and 0 < state.regions_known == state.regions_reachable
         addresses = tuple(
-            a.address for a in known.addresses or () if any(ip_address(a.address) in net for net in duties.subnets)
+            a.address for a in state.addresses or () if any(ip_address(a.address) in net for net in config.subnets)
         )
-        return Pod(duties, self.agent.values.node_ip, self.check.timeout_s(duties), addresses, reached)
+        return Pod(config, self.agent.values.node_ip, self.check.timeout_s(config), addresses, reached)
 
 
-def is_fair(finding: Finding, took_s: float, timeout_s: float) -> bool:
+def is_fair(result: CheckResult, took_s: float, timeout_s: float) -> bool:
     """Whether it counts: not a failure found by an agent that was itself too busy to look for the answer in time."""
-    return not finding.failing or took_s <= 1.5 * timeout_s
+    return not result.failing or took_s <= 1.5 * timeout_s

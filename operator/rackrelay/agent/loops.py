@@ -18,8 +18,8 @@ from rackrelay.agent.config.expand import Expanded, expand
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.config.swap import RELOADABLE, Swapper
 from rackrelay.agent.config.views import expand_named
-from rackrelay.agent.settings import Duties, NodeValues, Paths, parse_duties
-from rackrelay.agent.status import Knowledge
+from rackrelay.agent.settings import AgentConfig, NodeValues, Paths, parse_agent_config
+from rackrelay.agent.status import AgentState
 
 WATCH_INTERVAL_S = 0.2
 PROBE_INTERVAL_S = 1.0
@@ -36,13 +36,13 @@ RETRY_INTERVAL_S = 5.0
 
 @dataclass
 class Agent:
-    """The loops' shared state. `duties` is None until a configuration is mounted."""
+    """The loops' shared state. `config` is None until a configuration is mounted."""
 
     paths: Paths
     values: NodeValues
     swapper: Swapper
-    known: Knowledge
-    duties: Duties | None = None
+    state: AgentState
+    config: AgentConfig | None = None
     news: LinkNews = field(default_factory=LinkNews)
     _seen: str | None = None
     # One that comes and goes with its cable is served on: named need not read its configuration anew.
@@ -53,52 +53,52 @@ class Agent:
 
     async def watch_config(self) -> None:
         """Apply what is mounted when it changed, and again now and then while it is not what runs."""
-        if self.known.addresses is None:
+        if self.state.addresses is None:
             return
         now = asyncio.get_running_loop().time()
-        served = self._served | {address.address for address in self.known.addresses}
+        served = self._served | {address.address for address in self.state.addresses}
         changed = mounted.current_version(self.paths.config) != self._seen or served != self._served
-        wrong = bool(self.known.rejected or status.outdated(self.known))
+        wrong = bool(self.state.rejected or status.outdated(self.state))
         if not changed and not (wrong and now >= self._retry_at):
             return
         self._retry_at = now + RETRY_INTERVAL_S
         snapshot = mounted.read_snapshot(self.paths.config)
-        duties = self._take_duties(snapshot) if snapshot else None
-        if snapshot is None or duties is None:
+        config = self._take_config(snapshot) if snapshot else None
+        if snapshot is None or config is None:
             return
         self._served = served
-        zone_problem = await self._prepare_zone(duties)
-        await self._apply(snapshot, duties, zone_problem)
+        zone_problem = await self._prepare_zone(config)
+        await self._apply(snapshot, config, zone_problem)
         if not changed:
             self._signal_outdated()
         self._seen = snapshot.version
 
     async def watch_restarts(self) -> None:
         """Find the daemons that still run the file before their present one, and may not be told to read it."""
-        self.known.restart_needed = tuple(
-            d for d in self.known.daemons if d in FILES and d not in RELOADABLE and self.swapper.restart_needed(d)
+        self.state.restart_needed = tuple(
+            d for d in self.state.daemons if d in FILES and d not in RELOADABLE and self.swapper.restart_needed(d)
         )
 
     async def watch_serial(self) -> None:
         """Keep up with the serial that named serves; none once it failed to say so a few times in a row."""
-        if self.duties is None:
+        if self.config is None:
             return
         try:
             async with asyncio.timeout(SERIAL_TIMEOUT_S):
-                self.known.serial = await health.ask_serial(self.duties, self.values.node_ip)
+                self.state.serial = await health.ask_serial(self.config, self.values.node_ip)
             self._serial_misses = 0
         except (OSError, wire.BadAnswer):
             self._serial_misses += 1
             if self._serial_misses >= SERIAL_MISSES:
-                self.known.serial = None
+                self.state.serial = None
 
     async def probe_regions(self) -> None:
         """Count the region replicas in reach."""
-        if self.duties is not None:
-            known = self.duties.regions
-            self.known.regions_reachable = await regions.count_reachable(known, self.duties.http_port)
-            self.known.regions_known = len(known)
-            self.known.regions_asked = True
+        if self.config is not None:
+            known_regions = self.config.regions
+            self.state.regions_reachable = await regions.count_reachable(known_regions, self.config.http_port)
+            self.state.regions_known = len(known_regions)
+            self.state.regions_asked = True
 
     async def follow_addresses(self) -> None:
         """Read the addresses when a link or an address changed, and again now and then."""
@@ -108,34 +108,34 @@ class Agent:
     async def read_addresses(self) -> None:
         """List the node's addresses; while the kernel does not tell, those it told last stay."""
         async with AsyncIPRoute() as route:
-            self.known.addresses = await addresses.list_addresses(route)
+            self.state.addresses = await addresses.list_addresses(route)
 
-    def _take_duties(self, snapshot: Snapshot) -> Duties | None:
+    def _take_config(self, snapshot: Snapshot) -> AgentConfig | None:
         try:
-            self.duties = parse_duties(snapshot.data[names.FILE_AGENT])
+            self.config = parse_agent_config(snapshot.data[names.FILE_AGENT])
         except (KeyError, TypeError, ValueError) as error:
             self._reject({"agent": f"{names.FILE_AGENT}: {error!r}"})
             self._seen = snapshot.version
             return None
-        self.known.daemons = self.duties.daemons
-        return self.duties
+        self.state.daemons = self.config.daemons
+        return self.config
 
-    async def _prepare_zone(self, duties: Duties) -> str | None:
+    async def _prepare_zone(self, config: AgentConfig) -> str | None:
         """Once, and only while named does not run: a running one writes its zone file itself."""
         if self._zone_prepared:
             return None
         if self.swapper.find("named") is None:
             published = zonefile.parse_published(mounted.read_snapshot(self.paths.zone))
             try:
-                log(await zonefile.prepare_zone(self.paths.state / "named", duties, published))
+                log(await zonefile.prepare_zone(self.paths.state / "named", config, published))
             except OSError as error:
                 return f"the zone file cannot be written: {error}"
         self._zone_prepared = True
         return None
 
-    async def _apply(self, snapshot: Snapshot, duties: Duties, zone_problem: str | None) -> None:
+    async def _apply(self, snapshot: Snapshot, config: AgentConfig, zone_problem: str | None) -> None:
         rejected = {}
-        for daemon in (d for d in duties.daemons if d in FILES):
+        for daemon in (d for d in config.daemons if d in FILES):
             words = await self._apply_file(daemon, snapshot.data)
             if words is not None:
                 rejected[daemon] = words
@@ -143,7 +143,7 @@ class Agent:
             # A full disk is reported, and the daemons start with what is there.
             (self.paths.run / names.FILE_READY).touch()
         self._reject(rejected | ({"zone": zone_problem} if zone_problem else {}))
-        self.known.config_hash = snapshot.digest
+        self.state.config_hash = snapshot.digest
 
     async def _apply_file(self, daemon: str, data: Mapping[str, str]) -> str | None:
         if FILES[daemon] not in data:
@@ -152,7 +152,7 @@ class Agent:
             wanted = self._expand(daemon, data)
         except (KeyError, TypeError, ValueError) as error:
             return f"{names.FILE_VIEWS}: {error!r}"
-        self.known.wanted[daemon] = wanted.hash
+        self.state.wanted[daemon] = wanted.hash
         try:
             return await self.swapper.apply(daemon, wanted)
         except OSError as error:
@@ -165,13 +165,13 @@ class Agent:
 
     def _reject(self, rejected: dict[str, str]) -> None:
         for daemon, words in rejected.items():
-            if self.known.rejected.get(daemon) != words:
+            if self.state.rejected.get(daemon) != words:
                 log(f"{daemon}: configuration refused, the last good one stays: {words}")
-        self.known.rejected = rejected
+        self.state.rejected = rejected
 
     def _signal_outdated(self) -> None:
-        for daemon in status.outdated(self.known):
-            process = self.swapper.find(daemon) if daemon in RELOADABLE and daemon not in self.known.rejected else None
+        for daemon in status.outdated(self.state):
+            process = self.swapper.find(daemon) if daemon in RELOADABLE and daemon not in self.state.rejected else None
             if process is not None:
                 self.swapper.reload(process)
 

@@ -10,7 +10,7 @@ from rackrelay.agent.files import read_agent_key
 from rackrelay.agent.loops import Agent
 from rackrelay.agent.sessions.heard import HeardRacks
 from rackrelay.agent.sessions.listener import Listener
-from rackrelay.agent.settings import Duties, read_ordinal
+from rackrelay.agent.settings import AgentConfig, read_ordinal
 
 LISTEN_INTERVAL_S = 0.2
 SWEEP_INTERVAL_S = 0.05
@@ -18,7 +18,7 @@ SWEEP_INTERVAL_S = 0.05
 
 @dataclass
 class RegionLoops:
-    """All of it idles while this pod is not known to be a region's."""
+    """All of it idles while this pod is not state to be a region's."""
 
     agent: Agent
     heard: HeardRacks
@@ -31,7 +31,7 @@ class RegionLoops:
         listener = Listener(
             heard,
             partial(read_agent_key, agent.paths.agent_key),
-            lambda: agent.known.serial,
+            lambda: agent.state.serial,
             asyncio.get_running_loop().time,
         )
         return cls(agent, heard, listener)
@@ -43,20 +43,20 @@ class RegionLoops:
             OSError: the address cannot be listened on yet.
             ValueError: this pod is no replica.
         """
-        if self._duties() is not None:
+        if self._config() is not None:
             port = names.port_heartbeat(read_ordinal(self.agent.values.pod_name))
             await self.listener.serve(self.agent.values.node_ip, port)
 
     async def sweep(self) -> None:
         """Notice who went silent."""
-        duties = self._duties()
-        if duties is not None:
-            self.heard.sweep(asyncio.get_running_loop().time(), duties.heartbeat_s, duties.misses)
+        config = self._config()
+        if config is not None:
+            self.heard.sweep(asyncio.get_running_loop().time(), config.heartbeat_s, config.misses)
 
     async def look_after(self) -> None:
         """Close sessions that are of no use."""
         await self.listener.look_after()
 
-    def _duties(self) -> Duties | None:
-        duties = self.agent.duties
-        return duties if duties is not None and not duties.is_rack else None
+    def _config(self) -> AgentConfig | None:
+        config = self.agent.config
+        return config if config is not None and not config.is_rack else None

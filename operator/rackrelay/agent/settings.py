@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 from rackrelay import names
-
-Network = IPv4Network | IPv6Network
+from rackrelay.addresses import Network
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class NodeValues:
 
 
 @dataclass(frozen=True)
-class Duties:
+class AgentConfig:
     """agent.json: what this pod runs and whom it must reach. `regions` are addresses as text.
 
     `heartbeats` are the address and port of each replica that wants to hear this rack, `heartbeat_s` how often;
@@ -83,14 +82,14 @@ def read_node_values(environ: Mapping[str, str]) -> NodeValues:
     return NodeValues(name, str(ip_address(address)), environ.get("POD_NAME", ""))
 
 
-def parse_duties(text: str) -> Duties:
-    """Duties from agent.json.
+def parse_agent_config(text: str) -> AgentConfig:
+    """AgentConfig from agent.json.
 
     Raises:
         KeyError, TypeError, ValueError: not a document that the operator wrote.
     """
     document: dict[str, Any] = json.loads(text)
-    return Duties(
+    return AgentConfig(
         kind=document["kind"],
         domain=document["domain"],
         ttl_s=int(document["ttlSeconds"]),

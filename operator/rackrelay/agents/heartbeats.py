@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from rackrelay.agents.requests import Asker
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import Cursor, Heard, parse_heard
+from rackrelay.protocol.heard_document import Cursor, Heard, parse_heard
 
 PATH = "/heard"
 # The first answer of a region with a thousand racks is a megabyte and more.

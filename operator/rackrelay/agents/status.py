@@ -7,7 +7,7 @@ import aiohttp
 
 from rackrelay.agents.requests import Asker
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import AgentStatus, parse_agent_status
+from rackrelay.protocol.status_document import AgentStatus, parse_agent_status
 
 PATH = "/status"
 TIMEOUT_S = 1.0

@@ -7,9 +7,8 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache, object_key
 from rackrelay.cluster.client import BY_NAME, CONFIG_MAP, SERVICE, Client
 from rackrelay.cluster.quantity import normalize_quantities
+from rackrelay.model.meta import Manifest
 from rackrelay.protocol.digest import digest
-
-Manifest = dict[str, Any]
 
 # Maps in which a key that somebody added changes the meaning of all. The API server replaces them whole, too.
 WHOLE = ("selector", "nodeSelector")

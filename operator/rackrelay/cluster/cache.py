@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 from rackrelay.cluster.client import NODE, OWNED, POD, RACK, REGION, SUBNET, Kind
 from rackrelay.cluster.version import Version, read_version
+from rackrelay.model.meta import Manifest
 from rackrelay.model.observed import Node, Pod, parse_node, parse_pod
 from rackrelay.model.rack import RackController, parse_rack
 from rackrelay.model.region import RegionController, parse_region
 from rackrelay.model.subnet import Subnet, parse_subnet
 
-Manifest = dict[str, Any]
 Key = tuple[str, str]
 T = TypeVar("T")
 KINDS = (REGION, RACK, SUBNET, POD, NODE, *OWNED)

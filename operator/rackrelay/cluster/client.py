@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -16,8 +15,8 @@ from kubernetes.aio import client as kubernetes
 from rackrelay import names
 from rackrelay.cluster.endpoint import Endpoint
 from rackrelay.errors import ClusterError, Conflict
+from rackrelay.model.meta import Manifest
 
-Manifest = dict[str, Any]
 Fence = Callable[[], float]
 TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rackrelay.cluster.client import LEASE, Client, Manifest, unfenced
+from rackrelay.cluster.client import LEASE, Client, unfenced
 from rackrelay.cluster.version import HighWater
 from rackrelay.errors import ClusterError, Conflict, NotLeading
+from rackrelay.model.meta import Manifest
 
 logger = logging.getLogger(__name__)
 

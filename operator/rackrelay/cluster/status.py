@@ -14,8 +14,6 @@ from rackrelay.errors import ClusterError
 from rackrelay.model.condition import RECONCILING, Condition, merge_conditions, transitions
 from rackrelay.model.meta import Meta
 
-Manifest = dict[str, Any]
-
 logger = logging.getLogger(__name__)
 
 

@@ -42,5 +42,5 @@ def _forget(context: Context, key: Key) -> None:
     context.external.pop(key, None)
     context.config_hashes.pop((_KINDS[key.what], *name), None)
     if _KINDS[key.what] is REGION:
-        for memory in (context.keys, context.zones, context.kept_zones, context.decisions, context.links):
+        for memory in (context.keys, context.zones, context.stored_zones, context.decisions, context.links):
             memory.pop(name, None)

@@ -14,10 +14,10 @@ from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey, ZoneState
 from rackrelay.errors import NotLeading
 from rackrelay.exposition import Family, Sample, render_families
-from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.nameservers.push import Outcome
+from rackrelay.nameservers.server import NameServer
 from rackrelay.zone.rule import Answer
 
 _SUBNET_STATES = {
@@ -130,7 +130,7 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
 
 
 def _racks(context: Context, region: RegionController) -> dict[str, int]:
-    return count_tiers(views_of(context, context.inventory.crews_of(region)))
+    return count_tiers(views_of(context, context.inventory.rack_groups_of(region)))
 
 
 def _servers(context: Context, region: RegionController, state: ZoneState) -> dict[str, int]:

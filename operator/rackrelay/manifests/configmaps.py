@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from rackrelay import names
-from rackrelay.manifests.meta import Manifest, owned, rack_labels, region_labels, unowned
+from rackrelay.manifests.meta import owned, rack_labels, region_labels, unowned
+from rackrelay.model.meta import Manifest
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.zone.plan import Zone

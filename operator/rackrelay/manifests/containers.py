@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from rackrelay import names
-from rackrelay.manifests.meta import Manifest
 from rackrelay.manifests.mounts import build_mounts
+from rackrelay.model.meta import Manifest
 from rackrelay.model.pods import PodSettings
 
 CONFIG = f"{names.DIR_RUN}/"

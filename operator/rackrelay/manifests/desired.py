@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any
 
 from rackrelay import names
+from rackrelay.addresses import Network
 from rackrelay.manifests.configmaps import build_rack_config, build_region_config
 from rackrelay.manifests.containers import Image
 from rackrelay.manifests.pods import build_rack_workload, build_region_workload
 from rackrelay.manifests.services import build_region_services
+from rackrelay.model.meta import Manifest
 from rackrelay.model.observed import Node
-from rackrelay.model.rack import Network, RackController
+from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.protocol.digest import config_digest, digest
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
 
-Manifest = dict[str, Any]
 READ_AT_START = (names.FILE_RSYSLOG, names.FILE_SQUID)
 
 

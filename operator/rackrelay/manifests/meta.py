@@ -1,11 +1,7 @@
 """Metadata that every object of ours carries."""
 
-from typing import Any
-
 from rackrelay import names
-from rackrelay.model.meta import Meta
-
-Manifest = dict[str, Any]
+from rackrelay.model.meta import Manifest, Meta
 
 
 def region_labels(region: str) -> dict[str, str]:

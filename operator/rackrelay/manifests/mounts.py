@@ -6,7 +6,7 @@ share their user and see each other's processes.
 """
 
 from rackrelay import names
-from rackrelay.manifests.meta import Manifest
+from rackrelay.model.meta import Manifest
 
 _STATE: Manifest = {"name": "state", "mountPath": names.DIR_STATE}
 _RUN: Manifest = {"name": "run", "mountPath": names.DIR_RUN}

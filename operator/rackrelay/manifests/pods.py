@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from rackrelay import names
 from rackrelay.manifests import containers
 from rackrelay.manifests.containers import Context, Image
-from rackrelay.manifests.meta import Manifest, owned, rack_labels, region_labels
+from rackrelay.manifests.meta import owned, rack_labels, region_labels
+from rackrelay.model.meta import Manifest
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController

@@ -4,7 +4,8 @@ import base64
 from collections.abc import Mapping
 
 from rackrelay import names
-from rackrelay.manifests.meta import Manifest, region_labels, unowned
+from rackrelay.manifests.meta import region_labels, unowned
+from rackrelay.model.meta import Manifest
 
 
 def build_tsig_secret(namespace: str, region: str, secret: str, rotation: int = 1) -> Manifest:

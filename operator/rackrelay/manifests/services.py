@@ -1,7 +1,8 @@
 """Services: one per region replica, so that racks choose among replicas themselves and notice one that hangs."""
 
 from rackrelay import names
-from rackrelay.manifests.meta import Manifest, owned, region_labels
+from rackrelay.manifests.meta import owned, region_labels
+from rackrelay.model.meta import Manifest
 from rackrelay.model.region import RegionController
 
 POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# An object of Kubernetes as plain data.
+Manifest = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Meta:

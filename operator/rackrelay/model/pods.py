@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Manifest = dict[str, Any]
+from rackrelay.model.meta import Manifest
 
 
 @dataclass(frozen=True)

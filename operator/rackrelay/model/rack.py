@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Any
 
+from rackrelay.addresses import Network
 from rackrelay.model.meta import Meta
 from rackrelay.model.pods import PodSettings
-
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rackrelay.addresses import Network
 from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.model.meta import Meta
-from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
+from rackrelay.addresses import Network
 from rackrelay.model.meta import Meta
-from rackrelay.model.rack import Network
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from rackrelay.model.observed import NameServer
+from rackrelay.nameservers.server import NameServer
 
 
 class _Answer(asyncio.DatagramProtocol):

@@ -17,10 +17,10 @@ import dns.tsig
 import dns.update
 import dns.xfr
 
-from rackrelay.model.observed import NameServer
 from rackrelay.nameservers.exchange import ask_tcp, ask_udp
+from rackrelay.nameservers.server import NameServer
 from rackrelay.nameservers.transfer import fetch_records
-from rackrelay.nameservers.update import Key
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.external_plan import Content, Edit, cut_edits, find_own, plan_edits, want
 from rackrelay.zone.plan import Zone
 
@@ -70,7 +70,7 @@ class External:
 
     server: NameServer
     domain: str
-    key: Key
+    key: TsigKey
 
 
 async def read_external(place: External, known: Reading | None = None) -> Reading:

@@ -12,8 +12,8 @@ import dns.exception
 import dns.message
 import dns.rdatatype
 
-from rackrelay.model.observed import NameServer
 from rackrelay.nameservers.datagrams import Datagrams, Place
+from rackrelay.nameservers.server import NameServer
 
 AnswerCallback = Callable[[NameServer, int], None]
 

@@ -14,14 +14,14 @@ import dns.rcode
 import dns.tsig
 
 from rackrelay.errors import Conflict
-from rackrelay.model.observed import NameServer
 from rackrelay.nameservers.exchange import ask_tcp
 from rackrelay.nameservers.fanout import ATTEMPTS, TIMEOUT_S, ask_all
+from rackrelay.nameservers.server import NameServer
 from rackrelay.nameservers.transfer import transfer
-from rackrelay.nameservers.update import Key, SignedParts, SignedUpdate, sign_update
+from rackrelay.nameservers.update import SignedParts, SignedUpdate, TsigKey, sign_update
 from rackrelay.zone.plan import Change, Zone, plan_change
 
-__all__ = ["Key", "Outcome", "compare", "repair", "send_update", "sign_update", "transfer"]
+__all__ = ["Outcome", "TsigKey", "compare", "repair", "send_update", "sign_update", "transfer"]
 
 # Larger messages would be fragmented on the way; TCP carries them whole.
 MAX_UDP_BYTES = 1232
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
 
 async def send_update(
-    change: Change, key: Key, servers: Iterable[NameServer], fence: Fence = bool
+    change: Change, key: TsigKey, servers: Iterable[NameServer], fence: Fence = bool
 ) -> dict[NameServer, Outcome]:
     """The outcome at each server; takes as long as the slowest, at most about a second for each part of the change.
 
@@ -68,7 +68,7 @@ async def send_update(
     return dict(zip(targets, outcomes, strict=True))
 
 
-async def repair(server: NameServer, wanted: Zone, key: Key, fence: Fence = bool) -> Outcome:
+async def repair(server: NameServer, wanted: Zone, key: TsigKey, fence: Fence = bool) -> Outcome:
     """Bring one server that serves another version to `wanted`, from what it really has.
 
     DIFFERS when it is ahead, which the next probe will show; DRIFTED when only a version with a greater serial can put
@@ -90,7 +90,7 @@ async def repair(server: NameServer, wanted: Zone, key: Key, fence: Fence = bool
     return outcomes[server]
 
 
-async def compare(server: NameServer, wanted: Zone, key: Key) -> Outcome:
+async def compare(server: NameServer, wanted: Zone, key: TsigKey) -> Outcome:
     """UPDATED when the server has this version, DRIFTED when it has other content by that serial; changes nothing."""
     try:
         return _compared(await transfer(server, wanted.domain, key), wanted)
@@ -107,7 +107,7 @@ def _compared(served: Zone, wanted: Zone) -> Outcome:
 
 
 async def _send_datagrams(
-    update: SignedUpdate, key: Key, servers: Sequence[NameServer], fence: Fence
+    update: SignedUpdate, key: TsigKey, servers: Sequence[NameServer], fence: Fence
 ) -> dict[NameServer, Outcome]:
     asked = {(server.address, server.port): server for server in servers}
     answers = await ask_all(update.wire, asked, fence)
@@ -122,7 +122,7 @@ async def _send_datagrams(
 
 
 async def _send_parts(
-    parts: SignedParts, key: Key, server: NameServer, fence: Fence, limit: asyncio.Semaphore
+    parts: SignedParts, key: TsigKey, server: NameServer, fence: Fence, limit: asyncio.Semaphore
 ) -> Outcome:
     """Each server takes the parts at its own pace; one that fails at a part is left where it is, for repair."""
     outcome = Outcome.UPDATED
@@ -134,7 +134,7 @@ async def _send_parts(
     return outcome
 
 
-async def _send_stream(update: SignedUpdate, key: Key, server: NameServer, fence: Fence) -> Outcome:
+async def _send_stream(update: SignedUpdate, key: TsigKey, server: NameServer, fence: Fence) -> Outcome:
     for _attempt in range(ATTEMPTS):
         fence()
         try:
@@ -146,7 +146,7 @@ async def _send_stream(update: SignedUpdate, key: Key, server: NameServer, fence
     return Outcome.UNREACHABLE
 
 
-def _judge(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
+def _judge(answer: bytes, update: SignedUpdate, key: TsigKey) -> Outcome:
     try:
         return _outcome(answer, update, key)
     except NOT_ACCEPTED:
@@ -155,7 +155,7 @@ def _judge(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
         return Outcome.UNREACHABLE
 
 
-def _outcome(answer: bytes, update: SignedUpdate, key: Key) -> Outcome:
+def _outcome(answer: bytes, update: SignedUpdate, key: TsigKey) -> Outcome:
     message = dns.message.from_wire(answer, keyring=key.tsig, request_mac=update.mac)
     match message.rcode():
         case dns.rcode.NOERROR if message.had_tsig:

@@ -8,8 +8,8 @@ import dns.message
 import dns.xfr
 import dns.zone
 
-from rackrelay.model.observed import NameServer
-from rackrelay.nameservers.update import Key
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone, zone_of
 
 CONNECT_TIMEOUT_S = 1.0
@@ -18,7 +18,7 @@ SILENCE_S = 3.0
 TIMEOUT_S = 30.0
 
 
-async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
+async def transfer(server: NameServer, domain: str, key: TsigKey) -> Zone:
     """The zone as one server has it now.
 
     Raises:
@@ -27,7 +27,7 @@ async def transfer(server: NameServer, domain: str, key: Key) -> Zone:
     return await asyncio.to_thread(zone_of, await fetch_records(server, domain, key), domain)
 
 
-async def fetch_records(server: NameServer, domain: str, key: Key) -> dns.zone.Zone:
+async def fetch_records(server: NameServer, domain: str, key: TsigKey) -> dns.zone.Zone:
     """All records of a server's zone, with names relative to the domain.
 
     Raises:
@@ -56,7 +56,7 @@ class BadAnswer(dns.exception.FormError):
 class _Receiving:
     """A transfer under way."""
 
-    def __init__(self, domain: str, key: Key) -> None:
+    def __init__(self, domain: str, key: TsigKey) -> None:
         self.zone = dns.zone.Zone(f"{domain}.", relativize=True)
         self._query = dns.message.make_query(f"{domain}.", "AXFR")
         self._query.use_tsig(key.tsig)

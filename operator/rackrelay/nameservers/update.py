@@ -21,7 +21,7 @@ ALGORITHMS = ("hmac-sha256", "hmac-sha224", "hmac-sha384", "hmac-sha512")
 
 
 @dataclass(frozen=True)
-class Key:
+class TsigKey:
     """A TSIG key; `secret` is base64 text, `algorithm` one of ALGORITHMS. Ours are all HMAC-SHA256."""
 
     name: str
@@ -29,7 +29,7 @@ class Key:
     algorithm: str = ALGORITHMS[0]
 
     def __repr__(self) -> str:
-        return f"Key({self.name!r})"
+        return f"TsigKey({self.name!r})"
 
     @property
     def tsig(self) -> dns.tsig.Key:
@@ -52,7 +52,7 @@ class SignedParts:
         Conflict: there are not enough serials for the parts.
     """
 
-    def __init__(self, change: Change, key: Key) -> None:
+    def __init__(self, change: Change, key: TsigKey) -> None:
         self._changes = split_change(change)
         self._key = key
         self._signed: list[SignedUpdate] = []
@@ -74,7 +74,7 @@ class SignedParts:
         return await asyncio.to_thread(sign_update, change, self._key)
 
 
-def sign_update(change: Change, key: Key) -> SignedUpdate:
+def sign_update(change: Change, key: TsigKey) -> SignedUpdate:
     """One signed UPDATE whose prerequisite is the whole old SOA, so that it applies once and only to that version."""
     message = dns.update.UpdateMessage(f"{change.new.domain}.", keyring=key.tsig)
     message.present(dns.name.empty, _soa(change.old))

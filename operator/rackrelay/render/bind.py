@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from rackrelay import names
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Address, Network
 from rackrelay.model.region import ExternalDNS, RegionController
 from rackrelay.render import quoting
-from rackrelay.render.quoting import Address
 from rackrelay.render.text import block
 
 STATE = f"{names.DIR_STATE}/named"

@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
 

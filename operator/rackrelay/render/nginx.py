@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from rackrelay import names
-from rackrelay.model.rack import Network
-from rackrelay.render.quoting import Address, host_port
+from rackrelay.addresses import Address, Network
+from rackrelay.render.quoting import host_port
 from rackrelay.render.text import block
 
 # One segment of a path: no percent escape, no backslash or semicolon, and never a dot first, so no "..".

@@ -5,12 +5,11 @@ wrote can end a statement or start one. Raises errors.InvalidSpec that names the
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 
+from rackrelay.addresses import Address, Network
 from rackrelay.errors import InvalidSpec
-from rackrelay.model.rack import Network
 
-Address = IPv4Address | IPv6Address
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 

@@ -3,12 +3,11 @@
 import json
 
 from rackrelay import names
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Address, Network
 from rackrelay.model.region import RegionEndpoint
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid, views
-from rackrelay.render.duties import detection
+from rackrelay.render.pace import detection
 from rackrelay.render.inputs import RackInputs
-from rackrelay.render.quoting import Address
 from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for racks; changes are overwritten."

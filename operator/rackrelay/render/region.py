@@ -5,7 +5,7 @@ import json
 from rackrelay import names
 from rackrelay.model.region import RegionController
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid
-from rackrelay.render.duties import detection
+from rackrelay.render.pace import detection
 from rackrelay.render.inputs import RegionInputs
 from rackrelay.render.text import document
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from rackrelay import names
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Network
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.render import bind, quoting

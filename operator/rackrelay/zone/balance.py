@@ -11,8 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from rackrelay.model.observed import Address
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Address, Network
 from rackrelay.zone.rule import Answer
 
 Shares = Mapping[str, Fraction]

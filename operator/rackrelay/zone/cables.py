@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import permutations
 
-from rackrelay.model.observed import Address, Network
+from rackrelay.addresses import Address, Network
 
 Cable = Sequence[Address]
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from rackrelay.model.observed import Address
+from rackrelay.addresses import Address
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ MAX_HOLD_S = 60.0
 
 
 @dataclass(frozen=True)
-class Steadiness:
+class DampingState:
     """One rack's recent past. `falls`: when it stopped being healthy without being asked to, oldest first.
 
     `good_since`: since when it has been judged healthy; None while it is not. Times are monotonic seconds.
@@ -28,7 +28,7 @@ class Steadiness:
         return float(min(MAX_HOLD_S, FIRST_HOLD_S * 2 ** (len(self.falls) - 1))) if self.falls else 0.0
 
 
-def observe(past: Steadiness, judged: Judgement, now: float) -> Steadiness:
+def record(past: DampingState, judged: Judgement, now: float) -> DampingState:
     """The past with one more judgement in it."""
     if judged.tier is Tier.HEALTHY and past.good_since is not None and not past.falls:
         # Nearly always, for nearly all.
@@ -36,12 +36,12 @@ def observe(past: Steadiness, judged: Judgement, now: float) -> Steadiness:
     falls = tuple(moment for moment in past.falls if now - moment <= WINDOW_S)
     if judged.tier is Tier.HEALTHY:
         since = now if past.good_since is None else past.good_since
-        return Steadiness(falls, since)
+        return DampingState(falls, since)
     fell = past.good_since is not None and judged.tier in (Tier.DEGRADED, Tier.UNREACHABLE)
-    return Steadiness((*falls, now) if fell else falls)
+    return DampingState((*falls, now) if fell else falls)
 
 
-def temper(past: Steadiness, judged: Judgement, now: float) -> Judgement:
+def damp(past: DampingState, judged: Judgement, now: float) -> Judgement:
     """The judgement to act on: bad news counts at once, good news once it has lasted.
 
     A rack that fell may be judged well again before that is observed: its good time has only begun then.

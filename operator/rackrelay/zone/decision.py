@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rackrelay import names
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Network, order_of
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.layout import Layout, Relay, lay_out
 from rackrelay.zone.rule import (
@@ -20,7 +20,6 @@ from rackrelay.zone.rule import (
     answer_subnet,
     build_rrsets,
     on_subnet,
-    order_of,
 )
 
 Answers = Mapping[Network, Answer]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import AgentStatus
+from rackrelay.protocol.status_document import AgentStatus
 
 SERIAL_LAG_S = 1.0
 # A rack that the operator cannot reach pulls the zone from a region, which takes up to two seconds.

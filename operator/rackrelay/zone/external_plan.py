@@ -11,9 +11,9 @@ import dns.rdatatype
 import dns.zone
 
 from rackrelay import names
+from rackrelay.addresses import sort_addresses
 from rackrelay.zone.parts import PART_BYTES, rrset_bytes
 from rackrelay.zone.plan import ADDRESS_TYPES, RrsetKey, Zone
-from rackrelay.zone.rule import sort_addresses
 
 # A server that signs the zone adds these by itself, and takes them away.
 SIGNATURES = frozenset({"RRSIG", "NSEC"})

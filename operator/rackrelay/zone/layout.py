@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rackrelay.model.observed import Address
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Address, Network, order_of
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.cables import find_twins
-from rackrelay.zone.rule import RackView, order_of
+from rackrelay.zone.rule import RackView
 
 
 class PrefixIndex:

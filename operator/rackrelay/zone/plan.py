@@ -8,8 +8,9 @@ import dns.exception
 import dns.rdatatype
 import dns.zone
 
+from rackrelay.addresses import sort_addresses
 from rackrelay.errors import Conflict, InvalidSpec
-from rackrelay.zone.rule import Rrsets, sort_addresses
+from rackrelay.zone.rule import Rrsets
 
 MAX_SERIAL = 2**31 - 1
 # Nobody changes a zone so often while a ConfigMap is lost: a serial further ahead than this was never ours.

@@ -5,11 +5,9 @@ Pure. Takes racks with their tiers and addresses, gives one answer per subnet an
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 
 from rackrelay import names
-from rackrelay.model.observed import Address
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Address, Network, order_of
 from rackrelay.zone.cables import Cable
 from rackrelay.zone.claims import Claim, Dispute, find_disputes
 from rackrelay.zone.evidence import Judgement, Tier
@@ -85,11 +83,6 @@ def build_rrsets(answers: Mapping[Network, Answer], managed: Iterable[Network]) 
     return rrsets
 
 
-def sort_addresses(texts: Iterable[str]) -> tuple[Address, ...]:
-    """Addresses in numeric order, as status and zone show them."""
-    return tuple(sorted((ip_address(t) for t in texts), key=order_of))
-
-
 def on_subnet(rack: Member, faults: Faults) -> Member:
     """The rack with the best addresses that it has there, as good as they are."""
     if faults.keys().isdisjoint(rack.addresses):
@@ -146,8 +139,3 @@ def _chosen_tiers(members: tuple[Member, ...]) -> frozenset[Tier]:
     if in_use and 2 * in_use.count(Tier.HEALTHY) < len(in_use):
         return frozenset({Tier.HEALTHY, Tier.DEGRADED}) & frozenset(tiers)
     return frozenset({best})
-
-
-def order_of(address: Address) -> tuple[int, int]:
-    """Sorts addresses by their numbers, IPv4 first."""
-    return (address.version, int(address))

@@ -29,7 +29,7 @@ from rackrelay.cluster.client import (
     Kind,
 )
 from rackrelay.errors import InvalidSpec
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.protocol.digest import config_digest
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.storage import read_zone
@@ -285,9 +285,9 @@ class Rig:
         """The published zone; an empty one with serial 0 when there is none."""
         return self.published() or Zone(self.domain, 15, 0)
 
-    def tsig_key(self, rotation: int = 1) -> Key:
+    def tsig_key(self, rotation: int = 1) -> TsigKey:
         data = self._secret(names.tsig_secret(REGION_NAME, rotation))
-        return Key(data[names.KEY_TSIG_NAME].decode(), data[names.KEY_TSIG_SECRET].decode())
+        return TsigKey(data[names.KEY_TSIG_NAME].decode(), data[names.KEY_TSIG_SECRET].decode())
 
     def agent_key(self) -> bytes:
         return self._secret(names.agent_secret(REGION_NAME))[names.KEY_AGENT]

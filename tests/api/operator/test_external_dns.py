@@ -10,14 +10,14 @@ import pytest
 from lab.apiserver import ApiServer
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, REGION, SECRET
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.update import TsigKey
 from tests.api.operator.cluster import Manifest, wait_for
 from tests.api.operator.rig import DOMAIN, REGION_NAME, Rig, open_rig
 from tests.fakes.external_server import FakeExternal
 
 pytestmark = pytest.mark.api
 
-KEY = Key("outside", "c2VjcmV0IG9mIHRoZSBvdXRzaWRlLCBub3QgcmFja3JlbGF5cw==", "hmac-sha512")
+KEY = TsigKey("outside", "c2VjcmV0IG9mIHRoZSBvdXRzaWRlLCBub3QgcmFja3JlbGF5cw==", "hmac-sha512")
 NAME = "10-10-0-0--24"
 
 

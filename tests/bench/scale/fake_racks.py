@@ -17,7 +17,7 @@ from typing import Any
 import dns.opcode
 
 from rackrelay import names
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone, parse_zone_text
 from tests.bench.scale.fake_agents import FakeAgents
 from tests.fakes.agent import build_document
@@ -80,7 +80,7 @@ class FakeNameServers(FakeNameServer):
     """The name servers of all addresses. One UPDATE is worked on once, however many get its bytes; then `changed` is
     called."""
 
-    def __init__(self, zone: Zone, key: Key, counts: Counts, changed: Callable[[int], None]) -> None:
+    def __init__(self, zone: Zone, key: TsigKey, counts: Counts, changed: Callable[[int], None]) -> None:
         super().__init__(zone, key)
         self.counts = counts
         self._changed = changed
@@ -142,7 +142,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 async def serve(site: Site) -> None:
     """Everybody listens until standard input ends."""
     counts = Counts()
-    key = Key(site.key_name, site.key_secret)
+    key = TsigKey(site.key_name, site.key_secret)
     zone = parse_zone_text(site.zone, site.domain)
     agents = FakeAgents(site.agent_key.encode(), _documents(site), zone.serial)
     servers = FakeNameServers(zone, key, counts, agents.serve)

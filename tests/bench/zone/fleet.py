@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from rackrelay import names
-from rackrelay.model.observed import NameServer
-from rackrelay.nameservers.push import Key, send_update
+from rackrelay.nameservers.push import send_update
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone, plan_change, zone_text
 from tests.bench.asker import Task
 from tests.bench.watch import ask_all, watch
@@ -57,7 +58,7 @@ class Fleet:
     spaces: Mapping[str, Namespace]
     racks: tuple[NameServer, ...]
     regions: tuple[NameServer, ...]
-    key: Key
+    key: TsigKey
     zone: Zone
 
     def change(self, patience_s: float, prime_s: float) -> list[float]:
@@ -135,7 +136,7 @@ def run_fleet(kind: Kind, stage: Stage, count: int) -> Iterator[Fleet]:
             regions=tuple(
                 NameServer("bench", f"{short}-region{n}", _region(n), names.PORT_REGION_DNS) for n in range(REGIONS)
             ),
-            key=Key(configs.KEY, base64.b64encode(secrets.token_bytes(32)).decode()),
+            key=TsigKey(configs.KEY, base64.b64encode(secrets.token_bytes(32)).decode()),
             zone=_first(count),
         )
         _start(fleet)

@@ -8,21 +8,21 @@ import pytest
 from rackrelay.agent.check_loops import CHECKS, Check, CheckLoop, is_fair
 from rackrelay.agent.checks import daemons as health
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.checks.daemons import Finding, Pod
+from rackrelay.agent.checks.daemons import CheckResult, Pod
 from rackrelay.agent.loops import Agent
-from rackrelay.agent.settings import Duties, parse_duties
+from rackrelay.agent.settings import AgentConfig, parse_agent_config
 from tests.unit.agent.test_loops import CONFIG, agent, daemons
 
 __all__ = ["agent", "daemons"]
 
-DUTIES = parse_duties(CONFIG["agent.json"])
+AGENT_CONFIG = parse_agent_config(CONFIG["agent.json"])
 NAMED, SQUID, RELAY = (next(c for c in CHECKS if c.name == name) for name in ("named", "squid", "nginx relay"))
 
 
 def pace(check: Check, interval_s: float, misses: int) -> tuple[float, int]:
     """Interval and misses of a check at a region's pace."""
-    duties = replace(DUTIES, heartbeat_s=interval_s, misses=misses)
-    return check.interval_s(duties), check.misses(duties)
+    config = replace(AGENT_CONFIG, heartbeat_s=interval_s, misses=misses)
+    return check.interval_s(config), check.misses(config)
 
 
 def test_pace_is_the_regions_and_no_faster_than_a_daemon_bears() -> None:
@@ -35,61 +35,61 @@ def test_pace_is_the_regions_and_no_faster_than_a_daemon_bears() -> None:
     assert pace(RELAY, 0.25, 3) == (5.0, 2)
 
 
-async def ask_well(_pod: Pod) -> Finding:
+async def ask_well(_pod: Pod) -> CheckResult:
     """Answers at once."""
-    return Finding(True)
+    return CheckResult(True)
 
 
-async def hang(_pod: Pod) -> Finding:
+async def hang(_pod: Pod) -> CheckResult:
     """Never answers."""
     await asyncio.Event().wait()
-    return Finding(True)
+    return CheckResult(True)
 
 
 async def test_daemon_that_is_not_this_pods_is_not_asked(agent: Agent) -> None:
-    agent.duties = replace(DUTIES, daemons=("named",))
+    agent.config = replace(AGENT_CONFIG, daemons=("named",))
     await CheckLoop(agent, Check("squid", ask_well)).step()
-    assert not agent.known.findings
+    assert not agent.state.results
 
 
 async def test_hanging_daemon_is_failing_after_its_misses_and_takes_no_longer_than_its_turns(agent: Agent) -> None:
-    agent.duties = replace(DUTIES, heartbeat_s=0.05, misses=3)
-    agent.known.daemons = agent.duties.daemons
-    agent.known.learn("named", Finding(True))
+    agent.config = replace(AGENT_CONFIG, heartbeat_s=0.05, misses=3)
+    agent.state.daemons = agent.config.daemons
+    agent.state.learn("named", CheckResult(True))
     loop = CheckLoop(agent, Check("named", hang, floor_s=0.0))
     for failures in (1, 2, 3):
         await loop.step()
         assert loop.pause_s() < 0.05
-        assert agent.known.failures["named"] == {"": failures}
-        assert agent.known.misses["named"] == 3
+        assert agent.state.failures["named"] == {"": failures}
+        assert agent.state.misses["named"] == 3
 
 
 async def test_addresses_that_machines_ask_are_those_in_subnets(agent: Agent) -> None:
     seen: list[Pod] = []
 
-    async def look(pod: Pod) -> Finding:
+    async def look(pod: Pod) -> CheckResult:
         seen.append(pod)
-        return Finding(True)
+        return CheckResult(True)
 
-    agent.duties = with_subnet()
-    agent.known.addresses = tuple(NodeAddress("p", a, 24, carrier=True) for a in ("10.10.0.2", "192.168.0.2"))
+    agent.config = with_subnet()
+    agent.state.addresses = tuple(NodeAddress("p", a, 24, carrier=True) for a in ("10.10.0.2", "192.168.0.2"))
     await CheckLoop(agent, Check("named", look)).step()
     assert (seen[0].addresses, seen[0].regions_answer) == (("10.10.0.2",), False)
 
 
-def with_subnet() -> Duties:
-    """Duties of a rack with one Subnet."""
+def with_subnet() -> AgentConfig:
+    """AgentConfig of a rack with one Subnet."""
     text = CONFIG["agent.json"].replace('"subnets": []', '"subnets": ["10.10.0.0/24"]')
-    return parse_duties(text)
+    return parse_agent_config(text)
 
 
 async def test_address_at_which_named_is_deaf_is_named_unless_the_node_lost_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_duties: Duties, _address: str) -> int:
+    async def refuse(_config: AgentConfig, _address: str) -> int:
         raise ConnectionRefusedError("refused")
 
     monkeypatch.setattr(health, "ask_serial", refuse)
-    finding = await health.probe_named_addresses(Pod(DUTIES, "127.0.0.1", 1.0, ("127.0.0.1", "192.0.2.77")))
-    assert finding.failing == {"127.0.0.1": "refused"}
+    result = await health.probe_named_addresses(Pod(AGENT_CONFIG, "127.0.0.1", 1.0, ("127.0.0.1", "192.0.2.77")))
+    assert result.failing == {"127.0.0.1": "refused"}
 
 
 async def test_proxy_port_that_leads_nowhere_is_nginx_and_a_dead_squid_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ async def test_proxy_port_that_leads_nowhere_is_nginx_and_a_dead_squid_is_not(mo
         ({5248}, {"port 5248": "refused"}),
     ):
         dead = ports
-        assert (await health.probe_nginx_ports(Pod(DUTIES, "127.0.0.1", 1.0))).failing == faults
+        assert (await health.probe_nginx_ports(Pod(AGENT_CONFIG, "127.0.0.1", 1.0))).failing == faults
 
 
 async def test_relay_is_nginx_only_while_every_region_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,13 +116,13 @@ async def test_relay_is_nginx_only_while_every_region_answers(monkeypatch: pytes
         return b""
 
     monkeypatch.setattr(health, "ask_tcp", close)
-    pod = Pod(DUTIES, "127.0.0.1", 1.0)
+    pod = Pod(AGENT_CONFIG, "127.0.0.1", 1.0)
     assert not (await health.probe_nginx_relay(pod)).failing
     found = await health.probe_nginx_relay(replace(pod, regions_answer=True))
     assert found.failing == {"relay": "closed without an answer"}
 
 
 def test_failure_that_a_busy_agent_found_does_not_count() -> None:
-    assert is_fair(Finding(False, "no answer"), 0.5, 0.5)
-    assert not is_fair(Finding(False, "no answer"), 0.9, 0.5)
-    assert is_fair(Finding(True), 0.9, 0.5)
+    assert is_fair(CheckResult(False, "no answer"), 0.5, 0.5)
+    assert not is_fair(CheckResult(False, "no answer"), 0.9, 0.5)
+    assert is_fair(CheckResult(True), 0.9, 0.5)

@@ -9,13 +9,13 @@ import pytest
 from rackrelay import names
 from rackrelay.agent.checks import addresses
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.checks.daemons import Finding
+from rackrelay.agent.checks.daemons import CheckResult
 from rackrelay.agent.config import mounted, zonefile
 from rackrelay.agent.config.processes import Process
 from rackrelay.agent.config.views import EVERYWHERE
 from rackrelay.agent.loops import Agent, repeat
 from rackrelay.agent.settings import NodeValues, Paths
-from rackrelay.agent.status import Knowledge
+from rackrelay.agent.status import AgentState
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
@@ -40,8 +40,8 @@ def agent(tmp_path: Path, daemons: Daemons) -> Agent:
     paths = Paths(*(tmp_path / name for name in ("config", "zone", "key", "run", "state")))
     for folder in (paths.config, paths.run, paths.state / "named"):
         folder.mkdir(parents=True)
-    agent = Agent(paths, VALUES, daemons.swapper(paths.run), Knowledge(VALUES))
-    agent.known.addresses = ()
+    agent = Agent(paths, VALUES, daemons.swapper(paths.run), AgentState(VALUES))
+    agent.state.addresses = ()
     return agent
 
 
@@ -53,7 +53,7 @@ def ready(agent: Agent) -> bool:
 async def test_without_a_configuration_it_waits(agent: Agent) -> None:
     await agent.watch_config()
     assert not ready(agent)
-    assert agent.duties is None
+    assert agent.config is None
 
 
 async def test_first_configuration_goes_live_with_a_zone_file_and_lets_the_daemons_start(agent: Agent) -> None:
@@ -63,11 +63,11 @@ async def test_first_configuration_goes_live_with_a_zone_file_and_lets_the_daemo
     assert {f.name for f in agent.paths.run.iterdir()} >= {"named.conf", "nginx.conf", "rsyslog.conf", "squid.conf"}
     assert "192.0.2.1" in (agent.paths.run / "named.conf").read_text()
     assert "SOA" in (agent.paths.state / "named" / "maas-internal.zone").read_text()
-    assert agent.known.daemons == ("named", "nginx", "rsyslogd", "squid")
+    assert agent.state.daemons == ("named", "nginx", "rsyslogd", "squid")
 
 
 async def test_nothing_is_applied_before_the_node_is_known(agent: Agent) -> None:
-    agent.known.addresses = None
+    agent.state.addresses = None
     mount(agent.paths.config, "..1", CONFIG)
     await agent.watch_config()
     assert not ready(agent)
@@ -79,12 +79,12 @@ async def test_late_address_gives_named_another_view_which_stays_when_it_goes(ag
     mount(agent.paths.config, "..1", render_rack(RackInputs(RegionController(Meta("metal", "demo")), subnets)))
     await agent.watch_config()
     daemons.running = {"named": Process(1, 1), "nginx": Process(2, 1)}
-    agent.known.addresses = (NodeAddress("prov0", "10.7.0.2", 24, carrier=True),)
+    agent.state.addresses = (NodeAddress("prov0", "10.7.0.2", 24, carrier=True),)
     await agent.watch_config()
     assert daemons.signalled == [Process(1, 1)]
     assert 'view "10-7-0-0--24"' in (agent.paths.run / "named.conf").read_text()
     assert (agent.paths.run / "named.rpz.10-7-0-0--24").exists()
-    agent.known.addresses = ()
+    agent.state.addresses = ()
     await agent.watch_config()
     assert daemons.signalled == [Process(1, 1)]
     assert 'view "10-7-0-0--24"' in (agent.paths.run / "named.conf").read_text()
@@ -95,7 +95,7 @@ async def test_late_address_is_not_forgotten_when_the_configuration_cannot_be_re
 ) -> None:
     mount(agent.paths.config, "..1", CONFIG)
     await agent.watch_config()
-    agent.known.addresses = (NodeAddress("prov0", "10.7.0.2", 24, carrier=True),)
+    agent.state.addresses = (NodeAddress("prov0", "10.7.0.2", 24, carrier=True),)
     with monkeypatch.context() as replaced:
         replaced.setattr(mounted, "read_snapshot", lambda _folder: None)
         await agent.watch_config()
@@ -111,7 +111,7 @@ async def test_unreadable_list_of_views_is_reported_and_named_stays_as_it_was(ag
     before = (agent.paths.run / "named.conf").read_text()
     mount(agent.paths.config, "..2", {**CONFIG, names.FILE_VIEWS: text})
     await agent.watch_config()
-    assert agent.known.rejected["named"].startswith("views.json: ")
+    assert agent.state.rejected["named"].startswith("views.json: ")
     assert (agent.paths.run / "named.conf").read_text() == before
 
 
@@ -122,14 +122,14 @@ async def test_refused_first_configuration_lets_nothing_start_and_is_tried_again
     mount(agent.paths.config, "..1", CONFIG)
     await agent.watch_config()
     assert not ready(agent)
-    assert set(agent.known.rejected) == {"named", "nginx", "rsyslogd", "squid"}
+    assert set(agent.state.rejected) == {"named", "nginx", "rsyslogd", "squid"}
     daemons.words = None
     await agent.watch_config()
     assert not ready(agent), "not at once: a checker costs something"
     agent._retry_at = 0
     await agent.watch_config()
     assert ready(agent)
-    assert not agent.known.rejected
+    assert not agent.state.rejected
 
 
 async def test_unchanged_configuration_costs_nothing(agent: Agent, daemons: Daemons) -> None:
@@ -153,7 +153,7 @@ async def test_daemon_that_runs_an_old_file_is_signalled_again(agent: Agent, dae
     mount(agent.paths.config, "..1", CONFIG)
     await agent.watch_config()
     daemons.running = {"nginx": Process(2, 1)}
-    agent.known.learn("nginx", Finding(True, running="old"))
+    agent.state.learn("nginx", CheckResult(True, running="old"))
     agent._retry_at = 0
     await agent.watch_config()
     assert daemons.signalled == [Process(2, 1)]
@@ -165,14 +165,14 @@ async def test_unreadable_agent_json_is_reported_and_changes_nothing(agent: Agen
     await agent.watch_config()
     mount(agent.paths.config, "..2", {**CONFIG, "agent.json": text})
     await agent.watch_config()
-    assert set(agent.known.rejected) == {"agent"}
-    assert agent.duties is not None
+    assert set(agent.state.rejected) == {"agent"}
+    assert agent.config is not None
 
 
 async def test_missing_file_is_reported_by_name(agent: Agent) -> None:
     mount(agent.paths.config, "..1", {k: v for k, v in CONFIG.items() if k != "squid.conf"})
     await agent.watch_config()
-    assert agent.known.rejected == {"squid": "squid.conf is missing from the ConfigMap"}
+    assert agent.state.rejected == {"squid": "squid.conf is missing from the ConfigMap"}
 
 
 async def test_full_disk_is_reported_and_the_daemons_start_all_the_same(
@@ -184,7 +184,7 @@ async def test_full_disk_is_reported_and_the_daemons_start_all_the_same(
     monkeypatch.setattr(zonefile, "prepare_zone", fail)
     mount(agent.paths.config, "..1", CONFIG)
     await agent.watch_config()
-    assert "No space left" in agent.known.rejected["zone"]
+    assert "No space left" in agent.state.rejected["zone"]
     assert ready(agent)
 
 
@@ -199,7 +199,7 @@ async def test_addresses_told_last_stay_while_the_kernel_does_not_tell(
     agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await agent.read_addresses()
-    told = agent.known.addresses
+    told = agent.state.addresses
     assert told is not None
 
     async def fail(*_args: object) -> None:
@@ -208,7 +208,7 @@ async def test_addresses_told_last_stay_while_the_kernel_does_not_tell(
     monkeypatch.setattr(addresses, "list_addresses", fail)
     with pytest.raises(OSError, match="No buffer space"):
         await agent.read_addresses()
-    assert agent.known.addresses is told
+    assert agent.state.addresses is told
 
 
 async def test_loop_survives_a_step_that_fails_and_logs_it_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from rackrelay.agent.settings import NodeValues, parse_duties, read_node_values, read_ordinal
+from rackrelay.agent.settings import NodeValues, parse_agent_config, read_node_values, read_ordinal
 
-DUTIES = {
+AGENT_CONFIG = {
     "kind": "rack",
     "domain": "maas-internal",
     "ttlSeconds": 15,
@@ -39,25 +39,25 @@ def test_values_that_cannot_stand_in_a_file_are_refused(environ: dict[str, str])
         read_node_values(environ)
 
 
-@pytest.mark.parametrize("key", sorted(DUTIES))
+@pytest.mark.parametrize("key", sorted(AGENT_CONFIG))
 def test_every_key_of_agent_json_is_needed(key: str) -> None:
-    parse_duties(json.dumps(DUTIES))
+    parse_agent_config(json.dumps(AGENT_CONFIG))
     with pytest.raises(KeyError, match=key):
-        parse_duties(json.dumps({k: v for k, v in DUTIES.items() if k != key}))
+        parse_agent_config(json.dumps({k: v for k, v in AGENT_CONFIG.items() if k != key}))
 
 
 def test_heartbeats_and_subnets_are_read_and_may_be_missing() -> None:
-    duties = parse_duties(json.dumps(DUTIES))
-    assert (duties.heartbeats, duties.heartbeat_s, duties.misses, duties.subnets) == ((), 0.25, 3, ())
+    config = parse_agent_config(json.dumps(AGENT_CONFIG))
+    assert (config.heartbeats, config.heartbeat_s, config.misses, config.subnets) == ((), 0.25, 3, ())
     more = {
         "heartbeats": [["fd00:0::1", 5251]],
         "heartbeatMilliseconds": 100,
         "heartbeatMisses": 5,
         "subnets": ["10.0.0.0/24", "fd00::/64"],
     }
-    duties = parse_duties(json.dumps({**DUTIES, **more}))
-    assert (duties.heartbeats, duties.heartbeat_s, duties.misses) == ((("fd00::1", 5251),), 0.1, 5)
-    assert duties.subnets == (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
+    config = parse_agent_config(json.dumps({**AGENT_CONFIG, **more}))
+    assert (config.heartbeats, config.heartbeat_s, config.misses) == ((("fd00::1", 5251),), 0.1, 5)
+    assert config.subnets == (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
 
 
 def test_replica_knows_its_ordinal_by_its_pods_name() -> None:

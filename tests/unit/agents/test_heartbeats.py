@@ -10,7 +10,8 @@ from rackrelay import names
 from rackrelay.agents.heartbeats import fetch_heard
 from rackrelay.agents.requests import Asker
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import Cursor, Heard, RackBeat, parse_agent_status
+from rackrelay.protocol.heard_document import Cursor, Heard, HeardRack
+from rackrelay.protocol.status_document import parse_agent_status
 from tests.fakes.agent import FakeAgent, build_document
 
 ADDRESS, KEY = "127.55.0.3", b"agent key"
@@ -49,10 +50,10 @@ async def test_heard(agent: FakeAgent, session: aiohttp.ClientSession) -> None:
         "e1",
         True,
         {
-            "rack1": RackBeat(True, 7, parse_agent_status(STATUS)),
-            "rack2": RackBeat(False),
-            "rack3": RackBeat(True, 7),
-            "rack4": RackBeat(True, 7),
+            "rack1": HeardRack(True, 7, parse_agent_status(STATUS)),
+            "rack2": HeardRack(False),
+            "rack3": HeardRack(True, 7),
+            "rack4": HeardRack(True, 7),
         },
     )
 

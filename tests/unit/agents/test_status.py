@@ -10,7 +10,7 @@ from rackrelay import names
 from rackrelay.agents.requests import build_url
 from rackrelay.agents.status import fetch_status
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import parse_agent_status
+from rackrelay.protocol.status_document import parse_agent_status
 from tests.fakes.agent import FakeAgent, build_document
 
 ADDRESS, KEY = "127.55.0.1", b"agent key"

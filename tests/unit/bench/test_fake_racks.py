@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rackrelay.nameservers.push import sign_update
+from rackrelay.nameservers.update import sign_update
 from rackrelay.zone.plan import plan_change
 from tests import gen
 from tests.bench.scale.fake_racks import Counts, FakeNameServers, Losses

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from rackrelay.cluster import client
-from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, SUBNET, Client, Manifest
+from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, SUBNET, Client
 from rackrelay.errors import ClusterError, Conflict
+from rackrelay.model.meta import Manifest
 
 
 class Recorded(Client):

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from rackrelay.cluster.client import Kind, Manifest
+from rackrelay.cluster.client import Kind
 from rackrelay.cluster.lease import Lease
+from rackrelay.model.meta import Manifest
 from tests.fakes.lease_server import FakeLeaseServer
 from tests.fakes.virtual_time import run_virtually
 

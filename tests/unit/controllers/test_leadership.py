@@ -9,7 +9,7 @@ from rackrelay.cluster.client import RACK, REGION, SECRET
 from rackrelay.controllers import leadership
 from rackrelay.controllers.leadership import lead_forever, learn_keys_forever
 from rackrelay.controllers.queue import Key, Queue
-from rackrelay.controllers.state.memory import ExternalSight, RegionKeys, ZoneState
+from rackrelay.controllers.state.memory import ExternalState, RegionKeys, ZoneState
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret
 from tests import gen
 from tests.unit.controllers.site import Site
@@ -102,7 +102,7 @@ async def test_leader_looks_after_servers_of_others_and_a_dead_one_holds_up_noth
     task = asyncio.create_task(lead_forever(site, election))
     election.won.set()
     await until(lambda: len(waiting) == leadership.WORKERS + 1 and len(seen) == 3)
-    site.external[Key("external", *REGION_KEY, "192.0.2.1")] = ExternalSight()
+    site.external[Key("external", *REGION_KEY, "192.0.2.1")] = ExternalState()
     election.lost.set()
     await until(lambda: election.history == ["acquired", "lost"] and not site.external)
     await cancel(task)

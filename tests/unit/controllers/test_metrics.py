@@ -11,7 +11,7 @@ from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.queue import Key
-from rackrelay.controllers.state.memory import ExternalSight, ZoneState
+from rackrelay.controllers.state.memory import ExternalState, ZoneState
 from rackrelay.errors import NotLeading
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.external import Trouble
@@ -127,8 +127,8 @@ def publish_outside(site: Site) -> None:
     servers = {"addresses": ["192.0.2.53", "192.0.2.54"], "tsigSecretRef": {"name": "outside"}}
     site.put(REGION, gen.body("RegionController", "demo", {"external": {"dns": servers}}))
     first, second = external_keys(region(site))
-    site.external[first] = ExternalSight()
-    site.external[second] = ExternalSight(trouble=Trouble("KeyRefused", "refuses the key"))
+    site.external[first] = ExternalState()
+    site.external[second] = ExternalState(trouble=Trouble("KeyRefused", "refuses the key"))
 
 
 def test_servers_of_somebody_else(laid_out: Site) -> None:

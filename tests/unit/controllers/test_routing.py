@@ -91,11 +91,11 @@ async def test_region_that_is_going_is_forgotten(laid_out: Site) -> None:
     laid_out.cache.upsert(REGION, body)
     laid_out.zones[key] = object()  # type: ignore[assignment]
     laid_out.links[key] = {}
-    laid_out.kept_zones[key] = ({}, gen.zone(1))
+    laid_out.stored_zones[key] = ({}, gen.zone(1))
     for kind in (REGION, RACK):
         laid_out.config_hashes[(kind, *key)] = "c0ffee"
     await reconcile(laid_out, Key("region", *key))
-    assert (laid_out.zones, laid_out.links, laid_out.kept_zones) == ({}, {}, {})
+    assert (laid_out.zones, laid_out.links, laid_out.stored_zones) == ({}, {}, {})
     assert list(laid_out.config_hashes) == [(RACK, *key)], "the racks stay"
     leave(laid_out, RACK, "demo")
     await reconcile(laid_out, Key("rack", *key))

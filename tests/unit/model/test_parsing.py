@@ -9,11 +9,12 @@ import pytest
 from rackrelay import names
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
-from rackrelay.model.observed import AgentStatus, Node, RackInterface, parse_agent_status, parse_node, parse_pod
+from rackrelay.model.observed import Node, parse_node, parse_pod
 from rackrelay.model.pods import PodSettings
 from rackrelay.model.rack import RackController, parse_rack
 from rackrelay.model.region import ExternalDNS, RegionController, parse_region
 from rackrelay.model.subnet import Subnet, parse_subnet
+from rackrelay.protocol.status_document import AgentStatus, RackInterface, parse_agent_status
 from tests import gen
 
 META = Meta(gen.NAMESPACE, "demo", "uid-demo", 1)

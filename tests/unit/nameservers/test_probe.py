@@ -8,8 +8,8 @@ import dns.message
 import dns.rrset
 import pytest
 
-from rackrelay.model.observed import NameServer
 from rackrelay.nameservers.probe import Prober, Question, read_serial
+from rackrelay.nameservers.server import NameServer
 from tests import gen
 from tests.fakes.name_server import FakeNameServer
 

@@ -13,9 +13,11 @@ import dns.rcode
 import pytest
 
 from rackrelay.errors import NotLeading
-from rackrelay.model.observed import NameServer
 from rackrelay.nameservers import push, update
-from rackrelay.nameservers.push import MAX_UDP_BYTES, Key, Outcome, compare, repair, send_update, sign_update, transfer
+from rackrelay.nameservers.push import MAX_UDP_BYTES, Outcome, compare, repair, send_update
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.transfer import transfer
+from rackrelay.nameservers.update import TsigKey, sign_update
 from rackrelay.zone.parts import split_change
 from rackrelay.zone.plan import Zone, plan_change
 from rackrelay.zone.rule import Rrsets
@@ -25,13 +27,13 @@ from tests.fakes.name_server import FakeNameServer
 OLD = gen.zone(4, 15, stays=("10.0.0.1",), goes=("10.0.0.3",))
 NEW = gen.zone(5, 15, stays=("10.0.0.1",), comes=("fd00::1", "fd00::2"))
 CHANGE = plan_change(OLD, NEW)
-WRONG = Key(gen.KEY.name, base64.b64encode(b"another secret").decode())
+WRONG = TsigKey(gen.KEY.name, base64.b64encode(b"another secret").decode())
 
 
 class Servers(ExitStack):
     """Name servers on loopback that end with the test."""
 
-    def add(self, zone: Zone = OLD, key: Key | None = gen.KEY) -> FakeNameServer:
+    def add(self, zone: Zone = OLD, key: TsigKey | None = gen.KEY) -> FakeNameServer:
         return self.enter_context(FakeNameServer(zone, key))
 
 

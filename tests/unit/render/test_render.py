@@ -7,7 +7,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.agent.checks.daemons import HEALTH_PROGRAM
-from rackrelay.agent.settings import parse_duties
+from rackrelay.agent.settings import parse_agent_config
 from rackrelay.errors import InvalidSpec
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint
@@ -80,8 +80,8 @@ def test_bad_endpoint_is_refused() -> None:
 
 
 def test_agent_reads_what_is_written_for_it() -> None:
-    rack = parse_duties(render_rack(RACK)[names.FILE_AGENT])
-    region = parse_duties(render_region(RegionInputs(REGION))[names.FILE_AGENT])
+    rack = parse_agent_config(render_rack(RACK)[names.FILE_AGENT])
+    region = parse_agent_config(render_region(RegionInputs(REGION))[names.FILE_AGENT])
     assert rack.is_rack
     assert (rack.regions, rack.http_port, rack.dns_port) == (("10.96.0.10",), 5240, 53)
     assert not region.is_rack

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackrelay.model.observed import Address
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Address, Network
 from rackrelay.zone.balance import address_shares, aligned_block, rack_shares, times_fair, uneven_hint
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from rackrelay.model.observed import Address, Network
+from rackrelay.addresses import Address, Network
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.cables import find_twins
 from rackrelay.zone.decision import answer_subnets

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.decision import decide
 from rackrelay.zone.evidence import Judgement, Tier
-from rackrelay.zone.links import NO_CARRIER, PEERS_DEAF
+from rackrelay.zone.links import NO_CARRIER, NOT_HEARD_BY_PEERS
 from rackrelay.zone.rule import Faults, RackView
 from tests import gen
 
@@ -38,7 +38,9 @@ views = st.builds(
     st.booleans(),
 )
 fault_maps = st.dictionaries(
-    st.sampled_from([ip_address(text) for text in ADDRESSES]), st.sampled_from([NO_CARRIER, PEERS_DEAF]), max_size=3
+    st.sampled_from([ip_address(text) for text in ADDRESSES]),
+    st.sampled_from([NO_CARRIER, NOT_HEARD_BY_PEERS]),
+    max_size=3,
 )
 
 

@@ -3,8 +3,8 @@
 import dns.zone
 import pytest
 
-from rackrelay.model.observed import NameServer
 from rackrelay.nameservers.external import External, build_update
+from rackrelay.nameservers.server import NameServer
 from rackrelay.zone.external_plan import Edit, Rrset, cut_edits, find_own, plan_edits, want
 from rackrelay.zone.plan import Zone
 from tests import gen

@@ -2,11 +2,11 @@
 
 from ipaddress import ip_address
 
-from rackrelay.model.observed import Address
-from rackrelay.zone.damping import FIRST_HOLD_S, WINDOW_S, Steadiness
+from rackrelay.addresses import Address
+from rackrelay.zone.damping import FIRST_HOLD_S, WINDOW_S, DampingState
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
-from rackrelay.zone.links import NO_CARRIER, PEERS_DEAF, find_faults, observe_links, settles_at, temper_faults
+from rackrelay.zone.links import NO_CARRIER, NOT_HEARD_BY_PEERS, damp_faults, find_faults, record_links, settles_at
 from rackrelay.zone.rule import Answer, Faults
 from tests import gen
 
@@ -23,7 +23,7 @@ H, U = Tier.HEALTHY, Tier.UNREACHABLE
 
 
 def test_no_carrier_is_worse_than_deaf_peers() -> None:
-    assert find_faults([A], [A, B]) == {A: NO_CARRIER, B: PEERS_DEAF}
+    assert find_faults([A], [A, B]) == {A: NO_CARRIER, B: NOT_HEARD_BY_PEERS}
 
 
 def test_unplugged_rack_is_withdrawn_while_another_is_there() -> None:
@@ -39,36 +39,36 @@ def test_last_rack_stays_without_a_carrier_and_is_told() -> None:
 
 
 def test_carrier_says_nothing_for_a_rack_that_is_dead_as_a_whole() -> None:
-    found = answer({A: PEERS_DEAF}, a=(U, [A]), b=(U, [B]))
+    found = answer({A: NOT_HEARD_BY_PEERS}, a=(U, [A]), b=(U, [B]))
     assert (found.addresses, found.tier) == ((A, B), U)
 
 
 def test_address_with_a_fault_gives_way_to_the_racks_other_one() -> None:
-    found = answer({A: PEERS_DEAF}, a=(H, [A, C]), b=(H, [B]))
+    found = answer({A: NOT_HEARD_BY_PEERS}, a=(H, [A, C]), b=(H, [B]))
     assert found.addresses == (B, C)
     assert [m.addresses for m in found.members] == [(C,), (B,)]
 
 
 def test_of_two_addresses_with_faults_the_better_one_is_kept() -> None:
-    assert answer({A: NO_CARRIER, C: PEERS_DEAF}, a=(H, [A, C])).addresses == (C,)
+    assert answer({A: NO_CARRIER, C: NOT_HEARD_BY_PEERS}, a=(H, [A, C])).addresses == (C,)
 
 
-def live(history: list[tuple[float, Faults]]) -> dict[Address, Steadiness]:
-    pasts: dict[Address, Steadiness] = {}
+def live(history: list[tuple[float, Faults]]) -> dict[Address, DampingState]:
+    pasts: dict[Address, DampingState] = {}
     for now, faults in history:
-        pasts = observe_links(pasts, faults, now)
+        pasts = record_links(pasts, faults, now)
     return pasts
 
 
-def reasons(pasts: dict[Address, Steadiness], faults: Faults, now: float) -> dict[Address, str]:
-    found: dict[Address, Judgement] = temper_faults(pasts, faults, now)
+def reasons(pasts: dict[Address, DampingState], faults: Faults, now: float) -> dict[Address, str]:
+    found: dict[Address, Judgement] = damp_faults(pasts, faults, now)
     return {address: judgement.reason for address, judgement in found.items()}
 
 
 def test_fault_counts_at_once_and_its_end_after_the_hold() -> None:
     pasts = live([(10, {A: NO_CARRIER})])
     assert reasons(pasts, {A: NO_CARRIER}, 10) == {A: "NoCarrier"}
-    pasts = observe_links(pasts, {}, 11)
+    pasts = record_links(pasts, {}, 11)
     assert reasons(pasts, {}, 11) == {A: "Recovering"}
     assert settles_at(pasts, 11) == 11 + FIRST_HOLD_S
     assert reasons(pasts, {}, 11 + FIRST_HOLD_S) == {}

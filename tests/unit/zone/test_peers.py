@@ -2,10 +2,10 @@
 
 from ipaddress import ip_address, ip_network
 
-from rackrelay.model.observed import PeerSight
+from rackrelay.protocol.status_document import PeerObservation
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
-from rackrelay.zone.links import PEERS_DEAF
+from rackrelay.zone.links import NOT_HEARD_BY_PEERS
 from rackrelay.zone.peers import cut_off_addresses
 from rackrelay.zone.rule import RackView
 from tests import gen
@@ -14,18 +14,18 @@ NET = ip_network("10.10.0.0/24")
 A, B, C = (ip_address(f"10.10.0.{n}") for n in (2, 3, 4))
 
 
-def sees(**heard: bool) -> tuple[PeerSight, ...]:
+def sees(**heard: bool) -> tuple[PeerObservation, ...]:
     addresses = {"a": A, "b": B, "c": C}
-    return tuple(PeerSight(NET, addresses[name], ok) for name, ok in heard.items())
+    return tuple(PeerObservation(NET, addresses[name], ok) for name, ok in heard.items())
 
 
-def cut_off(sights: dict[str, tuple[PeerSight, ...]]) -> frozenset[object]:
-    return cut_off_addresses(sights, {"a": (A,), "b": (B,), "c": (C,)})
+def cut_off(observations: dict[str, tuple[PeerObservation, ...]]) -> frozenset[object]:
+    return cut_off_addresses(observations, {"a": (A,), "b": (B,), "c": (C,)})
 
 
 def test_rack_that_two_others_do_not_hear() -> None:
-    sights = {"a": sees(b=True, c=False), "b": sees(a=True, c=False), "c": sees(a=False, b=False)}
-    assert cut_off(sights) == {C}
+    observations = {"a": sees(b=True, c=False), "b": sees(a=True, c=False), "c": sees(a=False, b=False)}
+    assert cut_off(observations) == {C}
 
 
 def test_two_racks_cannot_tell_which_of_them_is_cut_off() -> None:
@@ -37,8 +37,8 @@ def test_one_witness_is_not_enough() -> None:
 
 
 def test_switch_that_is_down_for_all_blames_nobody() -> None:
-    sights = {"a": sees(b=False, c=False), "b": sees(a=False, c=False), "c": sees(a=False, b=False)}
-    assert cut_off(sights) == frozenset()
+    observations = {"a": sees(b=False, c=False), "b": sees(a=False, c=False), "c": sees(a=False, b=False)}
+    assert cut_off(observations) == frozenset()
 
 
 def test_rack_that_nobody_asks_any_more_and_that_hears_nobody() -> None:
@@ -53,7 +53,7 @@ def test_unheard_rack_is_degraded_on_that_subnet_alone() -> None:
         RackView("c", (C, other), Judgement(Tier.HEALTHY)),
     ]
     subnets = [gen.subnet("10.10.0.0/24"), gen.subnet("10.20.0.0/24")]
-    answers = answer_subnets(subnets, racks, {C: PEERS_DEAF})
+    answers = answer_subnets(subnets, racks, {C: NOT_HEARD_BY_PEERS})
     assert answers[NET].addresses == (A, B)
-    assert answers[NET].members[-1].judgement.reason == "PeersDeaf"
+    assert answers[NET].members[-1].judgement.reason == "NotHeardByPeers"
     assert answers[ip_network("10.20.0.0/24")].addresses == (other,)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rackrelay.addresses import Address, sort_addresses
 from rackrelay.errors import Conflict, InvalidSpec
-from rackrelay.model.observed import Address
 from rackrelay.zone.plan import MAX_SERIAL, Zone, next_serial, parse_zone_text, plan_change, zone_text
-from rackrelay.zone.rule import sort_addresses
 from tests import gen
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)

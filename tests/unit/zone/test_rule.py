@@ -2,9 +2,10 @@
 
 import pytest
 
+from rackrelay.addresses import sort_addresses
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier
-from rackrelay.zone.rule import Answer, RackView, build_rrsets, sort_addresses
+from rackrelay.zone.rule import Answer, RackView, build_rrsets
 from tests import gen
 
 H, D, DRAINED, LEAVING, U = Tier

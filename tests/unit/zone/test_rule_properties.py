@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackrelay.model.observed import Address
+from rackrelay.addresses import Address
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Tier

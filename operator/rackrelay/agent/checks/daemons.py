@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rackrelay import names
 from rackrelay.agent.checks import wire
 from rackrelay.agent.checks.exchange import Inbox, ask_tcp, ask_udp, converse_tcp, http_status, send_tcp
-from rackrelay.agent.settings import Duties
+from rackrelay.agent.settings import AgentConfig
 
 LOOPBACK = "127.0.0.1"
 
@@ -33,7 +33,7 @@ class Sick(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a real request to one daemon showed. `running` is the hash of the configuration it runs, when it tells.
 
     `faults`: place (an address, a port) -> what is wrong with the daemon there alone.
@@ -57,84 +57,84 @@ class Pod:
     `addresses` are those under which machines ask, `regions_answer` whether every known region does.
     """
 
-    duties: Duties
+    config: AgentConfig
     node_ip: str
     timeout_s: float
     addresses: tuple[str, ...] = ()
     regions_answer: bool = False
 
 
-Probe = Callable[[Pod], Awaitable[Finding]]
+Probe = Callable[[Pod], Awaitable[CheckResult]]
 
 
-async def ask_daemon(probe: Probe, pod: Pod) -> Finding:
-    """The Finding of one probe, never an exception."""
+async def ask_daemon(probe: Probe, pod: Pod) -> CheckResult:
+    """The CheckResult of one probe, never an exception."""
     try:
         async with asyncio.timeout(pod.timeout_s):
             return await probe(pod)
     except TimeoutError:
-        return Finding(False, _no_answer(pod))
+        return CheckResult(False, _no_answer(pod))
     except (OSError, Sick, wire.BadAnswer) as error:
-        return Finding(False, str(error) or type(error).__name__)
+        return CheckResult(False, str(error) or type(error).__name__)
 
 
-async def probe_named(pod: Pod) -> Finding:
+async def probe_named(pod: Pod) -> CheckResult:
     """The internal zone's SOA. A zone that it does not serve is a fault of its own."""
     try:
-        await ask_serial(pod.duties, pod.node_ip)
+        await ask_serial(pod.config, pod.node_ip)
     except wire.BadAnswer as error:
-        return Finding(False, f"SOA of {pod.duties.domain}: {error}")
-    return Finding(True)
+        return CheckResult(False, f"SOA of {pod.config.domain}: {error}")
+    return CheckResult(True)
 
 
-async def probe_named_version(pod: Pod) -> Finding:
+async def probe_named_version(pod: Pod) -> CheckResult:
     """Its configuration."""
     query_id = secrets.randbelow(65536)
-    version = await ask_udp(pod.node_ip, pod.duties.dns_port, wire.ask_version(query_id))
-    return Finding(True, running=wire.read_version(query_id, version))
+    version = await ask_udp(pod.node_ip, pod.config.dns_port, wire.ask_version(query_id))
+    return CheckResult(True, running=wire.read_version(query_id, version))
 
 
-async def probe_named_addresses(pod: Pod) -> Finding:
+async def probe_named_addresses(pod: Pod) -> CheckResult:
     """The SOA at each address under which machines ask."""
-    asked = await asyncio.gather(*(_fault(ask_serial(pod.duties, address), pod) for address in pod.addresses))
+    asked = await asyncio.gather(*(_fault(ask_serial(pod.config, address), pod) for address in pod.addresses))
     found = dict(zip(pod.addresses, asked, strict=True))
     # One that the node has lost meanwhile is no fault of named's.
-    return Finding(True, faults={a: words for a, words in found.items() if words and _is_here(a)})
+    return CheckResult(True, faults={a: words for a, words in found.items() if words and _is_here(a)})
 
 
-async def probe_disk(_pod: Pod) -> Finding:
+async def probe_disk(_pod: Pod) -> CheckResult:
     """Room for the zone's next version: named keeps a change on its disk before it serves it, or refuses it."""
     found = os.statvfs(names.DIR_STATE)
     # Some file systems do not count files.
     full = found.f_bavail * found.f_frsize < MIN_FREE_BYTES or (found.f_files and not found.f_favail)
     words = f"{names.DIR_STATE} of the node is full: it cannot take the zone's next change; make room"
-    return Finding(True, faults={"disk": words} if full else {})
+    return CheckResult(True, faults={"disk": words} if full else {})
 
 
-async def ask_serial(duties: Duties, node_ip: str) -> int:
+async def ask_serial(config: AgentConfig, node_ip: str) -> int:
     """The serial of the internal zone that this pod's named serves.
 
     Raises:
         OSError, wire.BadAnswer: named is not there, or does not serve the zone. The caller limits the time.
     """
     query_id = secrets.randbelow(65536)
-    answer = await ask_udp(node_ip, duties.dns_port, wire.ask_soa(query_id, duties.domain))
+    answer = await ask_udp(node_ip, config.dns_port, wire.ask_soa(query_id, config.domain))
     return wire.read_serial(query_id, answer)
 
 
-async def probe_nginx(_pod: Pod) -> Finding:
+async def probe_nginx(_pod: Pod) -> CheckResult:
     """Its loopback status page, which answers the hash of the running configuration."""
     answer = await _get(names.PORT_LOCAL_STATUS, "/")
-    return Finding(True, running=answer.rpartition(b"\r\n\r\n")[2].decode("ascii", "replace").strip())
+    return CheckResult(True, running=answer.rpartition(b"\r\n\r\n")[2].decode("ascii", "replace").strip())
 
 
-async def probe_nginx_ports(pod: Pod) -> Finding:
+async def probe_nginx_ports(pod: Pod) -> CheckResult:
     """The ports that machines dial: a path that nginx refuses itself, and Squid, if that is well, through the proxy's.
 
     nginx listens on all addresses at once, so loopback stands for each of them.
     """
-    if not pod.duties.is_rack:
-        return Finding(True)
+    if not pod.config.is_rack:
+        return CheckResult(True)
     proxy = names.PORTS_RACK_PROXY[0]
     http, stream, squid = await asyncio.gather(
         _fault(_head(names.PORT_RACK_HTTP, "/"), pod),
@@ -142,19 +142,19 @@ async def probe_nginx_ports(pod: Pod) -> Finding:
         _fault(_ask_squid(names.PORT_LOCAL_PROXY, _PROXIED), pod),
     )
     found = {f"port {names.PORT_RACK_HTTP}": http, f"port {proxy}": "" if squid else stream}
-    return Finding(True, faults={place: words for place, words in found.items() if words})
+    return CheckResult(True, faults={place: words for place, words in found.items() if words})
 
 
-async def probe_nginx_relay(pod: Pod) -> Finding:
+async def probe_nginx_relay(pod: Pod) -> CheckResult:
     """A machine's request that goes through to a region. Any answer will do, the rack's own 503 as well: who else is at
     fault is not nginx's to bear, and nobody knows as long as a region does not answer the agent either."""
-    words = await _fault(_head(names.PORT_RACK_HTTP, METADATA_PATH), pod) if pod.duties.is_rack else ""
-    return Finding(True, faults={"relay": words} if words and pod.regions_answer else {})
+    words = await _fault(_head(names.PORT_RACK_HTTP, METADATA_PATH), pod) if pod.config.is_rack else ""
+    return CheckResult(True, faults={"relay": words} if words and pod.regions_answer else {})
 
 
-async def probe_rsyslogd(pod: Pod) -> Finding:
+async def probe_rsyslogd(pod: Pod) -> CheckResult:
     """On racks lines that come back, in regions a RELP session that is accepted."""
-    if pod.duties.is_rack:
+    if pod.config.is_rack:
         return await _echo_lines(pod)
     offer = b"relp_version=0\nrelp_software=rackrelay\ncommands=syslog"
     answer = await converse_tcp(
@@ -162,19 +162,19 @@ async def probe_rsyslogd(pod: Pod) -> Finding:
     )
     if b" rsp " not in answer or b"200 OK" not in answer:
         raise Sick("the collector does not accept a RELP session")
-    return Finding(True)
+    return CheckResult(True)
 
 
-async def probe_squid(pod: Pod) -> Finding:
+async def probe_squid(pod: Pod) -> CheckResult:
     """A request that its own rules refuse."""
-    await _ask_squid(names.PORT_LOCAL_PROXY, _PROXIED if pod.duties.is_rack else b"")
-    return Finding(True)
+    await _ask_squid(names.PORT_LOCAL_PROXY, _PROXIED if pod.config.is_rack else b"")
+    return CheckResult(True)
 
 
-async def probe_metadata(_pod: Pod) -> Finding:
+async def probe_metadata(_pod: Pod) -> CheckResult:
     """The index of versions."""
     await _get(names.PORT_LOCAL_HTTP, METADATA_PATH)
-    return Finding(True)
+    return CheckResult(True)
 
 
 async def _ask_squid(port: int, before: bytes) -> None:
@@ -184,7 +184,7 @@ async def _ask_squid(port: int, before: bytes) -> None:
         raise Sick(f"expected a refusal (403), got {status}" if status else "closed without an answer")
 
 
-async def _echo_lines(pod: Pod) -> Finding:
+async def _echo_lines(pod: Pod) -> CheckResult:
     """One line to each of the inputs, and both back."""
     loop = asyncio.get_running_loop()
     waited = {"TCP": os.urandom(8).hex(), "UDP": os.urandom(8).hex()}
@@ -201,7 +201,7 @@ async def _echo_lines(pod: Pod) -> Finding:
         raise Sick(f"no line came back that was sent by {' or '.join(waited)}") from error
     finally:
         transport.close()
-    return Finding(True)
+    return CheckResult(True)
 
 
 async def _head(port: int, path: str) -> None:

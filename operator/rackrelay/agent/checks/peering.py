@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rackrelay import names
+from rackrelay.addresses import Network
 from rackrelay.agent.checks import wire
 from rackrelay.agent.checks.addresses import NodeAddress
 from rackrelay.agent.checks.exchange import ask_udp
-from rackrelay.agent.checks.peers import Peer, Sights, choose_sources
-from rackrelay.agent.settings import Duties, Network
+from rackrelay.agent.checks.peers import Peer, PeerTable, choose_sources
+from rackrelay.agent.settings import AgentConfig
 
 LIST_TIMEOUT_S = 1.0
 
@@ -22,50 +23,50 @@ class Peering:
     """The sockets and what is seen through them. `clock` is monotonic."""
 
     clock: Callable[[], float]
-    sights: Sights = field(default_factory=Sights)
-    _voices: dict[Network, "Voice"] = field(default_factory=dict)
+    table: PeerTable = field(default_factory=PeerTable)
+    _sockets: dict[Network, "PeerSocket"] = field(default_factory=dict)
 
-    async def list_peers(self, duties: Duties, server: str, addresses: tuple[NodeAddress, ...]) -> None:
+    async def list_peers(self, config: AgentConfig, server: str, addresses: tuple[NodeAddress, ...]) -> None:
         """Learn from this node's own named who else serves the subnets that this node has an address in.
 
         Raises:
             OSError, TimeoutError, wire.BadAnswer: named does not answer; who was known before is still asked.
         """
-        sources = choose_sources(addresses, duties.subnets)
-        self.sights.keep(sources)
+        sources = choose_sources(addresses, config.subnets)
+        self.table.keep(sources)
         await self._open(sources)
         own = {address.address for address in addresses}
         for subnet in sources:
-            listed = await list_addresses(subnet, duties, server)
-            self.sights.follow(subnet, [a for a in listed if a not in own], self.clock())
+            listed = await list_addresses(subnet, config, server)
+            self.table.follow(subnet, [a for a in listed if a not in own], self.clock())
 
-    def ask(self, duties: Duties) -> None:
+    def ask(self, config: AgentConfig) -> None:
         """One question to every peer."""
-        for subnet, peers in self.sights.subnets.items():
-            voice = self._voices.get(subnet)
+        for subnet, peers in self.table.subnets.items():
+            peer_socket = self._sockets.get(subnet)
             for peer in peers.values():
                 query_id = secrets.randbelow(65536)
-                peer.ask(query_id, duties.misses)
-                if voice is not None:
-                    voice.ask(peer, wire.ask_soa(query_id, duties.domain), duties.dns_port)
+                peer.ask(query_id, config.misses)
+                if peer_socket is not None:
+                    peer_socket.ask(peer, wire.ask_soa(query_id, config.domain), config.dns_port)
 
     def close(self) -> None:
         """Close the sockets."""
-        for subnet in list(self._voices):
-            self._voices.pop(subnet).close()
+        for subnet in list(self._sockets):
+            self._sockets.pop(subnet).close()
 
     async def _open(self, sources: Mapping[Network, NodeAddress]) -> None:
-        for subnet, voice in list(self._voices.items()):
-            if sources.get(subnet) != voice.source:
-                self._voices.pop(subnet).close()
+        for subnet, peer_socket in list(self._sockets.items()):
+            if sources.get(subnet) != peer_socket.source:
+                self._sockets.pop(subnet).close()
         for subnet, source in sources.items():
-            if subnet not in self._voices:
+            if subnet not in self._sockets:
                 # An address that is going away, or not usable yet: its peers are not heard from there.
                 with suppress(OSError):
-                    self._voices[subnet] = await open_voice(source, self.sights.subnets.setdefault(subnet, {}))
+                    self._sockets[subnet] = await open_peer_socket(source, self.table.subnets.setdefault(subnet, {}))
 
 
-class Voice(asyncio.DatagramProtocol):
+class PeerSocket(asyncio.DatagramProtocol):
     """One socket in one subnet; answers go to the peers that they come from."""
 
     def __init__(self, source: NodeAddress, peers: Mapping[str, Peer]) -> None:
@@ -99,7 +100,7 @@ class Voice(asyncio.DatagramProtocol):
             self._transport.close()
 
 
-async def open_voice(source: NodeAddress, peers: Mapping[str, Peer]) -> Voice:
+async def open_peer_socket(source: NodeAddress, peers: Mapping[str, Peer]) -> PeerSocket:
     """A socket that sends from the address and by its link only, never through a router.
 
     Raises:
@@ -113,22 +114,22 @@ async def open_voice(source: NodeAddress, peers: Mapping[str, Peer]) -> Voice:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, source.interface.encode())
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_DONTROUTE, 1)
         sock.bind((source.address, 0))
-        voice = Voice(source, peers)
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: voice, sock=sock)
+        peer_socket = PeerSocket(source, peers)
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: peer_socket, sock=sock)
     except OSError:
         sock.close()
         raise
-    return voice
+    return peer_socket
 
 
-async def list_addresses(subnet: Network, duties: Duties, server: str) -> list[str]:
+async def list_addresses(subnet: Network, config: AgentConfig, server: str) -> list[str]:
     """The addresses that the subnet's name answers with; none when there is no such name.
 
     Raises:
         OSError, TimeoutError, wire.BadAnswer: the server does not answer.
     """
     query_id = secrets.randbelow(65536)
-    name = names.subnet_dns_name(subnet, duties.domain)
+    name = names.subnet_dns_name(subnet, config.domain)
     async with asyncio.timeout(LIST_TIMEOUT_S):
-        answer = await ask_udp(server, duties.dns_port, wire.ask_addresses(query_id, name, subnet.version))
+        answer = await ask_udp(server, config.dns_port, wire.ask_addresses(query_id, name, subnet.version))
     return wire.read_addresses(query_id, answer, subnet.version)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
+from rackrelay.addresses import Network
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.settings import Network
 
 # A rack that was just withdrawn may be the one that nobody but its peers can see.
 ASK_AFTER_LEAVING_S = 60.0
@@ -45,7 +45,7 @@ class Peer:
 
 
 @dataclass
-class Sights:
+class PeerTable:
     """The peers on each subnet in which this node has an address."""
 
     subnets: dict[Network, dict[str, Peer]] = field(default_factory=dict)

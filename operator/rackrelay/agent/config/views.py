@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from rackrelay import names
+from rackrelay.addresses import Network
 from rackrelay.agent.config.expand import Expanded, companions_of, expand
-from rackrelay.agent.settings import Network, NodeValues
+from rackrelay.agent.settings import NodeValues
 
 # As long as that costs little, every rack knows every Subnet, whoever asks it from wherever.
 EVERYWHERE = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 from rackrelay import names
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.files import read_file, write_file
-from rackrelay.agent.settings import Duties
+from rackrelay.agent.settings import AgentConfig
 from rackrelay.protocol.packing import unpack
 
 CHECK_TIMEOUT_S = 20.0
@@ -37,16 +37,16 @@ def parse_published(snapshot: Snapshot | None) -> Published | None:
     return Published(int(serial), text) if serial.strip().isdecimal() and text else None
 
 
-def empty_zone(duties: Duties) -> Published:
+def empty_zone(config: AgentConfig) -> Published:
     """A zone without names and with a serial below every published one, for the operator to bring up to date."""
-    soa = f"localhost. hostmaster.{duties.domain}. 0 3600 600 604800 1"
+    soa = f"localhost. hostmaster.{config.domain}. 0 3600 600 604800 1"
     return Published(
         0,
-        f"{duties.domain}. {duties.ttl_s} IN SOA {soa}\n{duties.domain}. {duties.ttl_s} IN NS localhost.\n",
+        f"{config.domain}. {config.ttl_s} IN SOA {soa}\n{config.domain}. {config.ttl_s} IN NS localhost.\n",
     )
 
 
-async def prepare_zone(folder: Path, duties: Duties, published: Published | None) -> str:
+async def prepare_zone(folder: Path, config: AgentConfig, published: Published | None) -> str:
     """Make the zone file what named should start from, and say what was done.
 
     The node's own file and journal win unless the published serial is greater: named may have applied an UPDATE that
@@ -55,16 +55,16 @@ async def prepare_zone(folder: Path, duties: Duties, published: Published | None
     Raises:
         OSError: the file cannot be written.
     """
-    file = folder / f"{duties.domain}.zone"
-    local = await local_serial(duties.domain, file)
-    best = published or empty_zone(duties)
+    file = folder / f"{config.domain}.zone"
+    local = await local_serial(config.domain, file)
+    best = published or empty_zone(config)
     if local is not None and not is_newer(best.serial, local):
-        return f"zone {duties.domain}: starting from this node's own serial {local}"
+        return f"zone {config.domain}: starting from this node's own serial {local}"
     write_file(file, best.text)
     for suffix in _JOURNALS:
         # An older journal does not fit the new file: named would answer SERVFAIL.
         file.with_name(file.name + suffix).unlink(missing_ok=True)
-    return f"zone {duties.domain}: starting from serial {best.serial}, this node had {local}"
+    return f"zone {config.domain}: starting from serial {best.serial}, this node had {local}"
 
 
 async def local_serial(domain: str, file: Path) -> int | None:

@@ -42,7 +42,7 @@ class NoKey(Exception):
 
 
 @dataclass
-class Pulse:
+class Heartbeat:
     """What all sessions of this rack send and learn.
 
     `key` gives the region's agent key. `serial` and `status` (a JSON document) are kept up to date by the agent;
@@ -80,7 +80,7 @@ class Backoff:
 class Sessions:
     """One task for each replica that the configuration names."""
 
-    pulse: Pulse
+    heartbeat: Heartbeat
     log: Callable[[str], None]
     _tasks: dict[Target, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -96,7 +96,7 @@ class Sessions:
         backoff, said = Backoff(), ""
         while True:
             try:
-                await hold_session(target, self.pulse, backoff.reset)
+                await hold_session(target, self.heartbeat, backoff.reset)
             except Exception as error:  # whatever one replica does, this rack goes on trying
                 words = f"heartbeat to {target.address} port {target.port}: {str(error) or type(error).__name__}"
                 if words != said:
@@ -105,7 +105,7 @@ class Sessions:
             await asyncio.sleep(backoff.next())
 
 
-async def hold_session(target: Target, pulse: Pulse, answered: Callable[[], None]) -> None:
+async def hold_session(target: Target, heartbeat: Heartbeat, answered: Callable[[], None]) -> None:
     """Beat and read answers, until the session ends by an exception. `answered` is called for each answer.
 
     Raises:
@@ -113,7 +113,7 @@ async def hold_session(target: Target, pulse: Pulse, answered: Callable[[], None
         BadFrame, LimitOverrunError: it is not the replica that answers.
         NoKey: nothing can be signed yet.
     """
-    key = pulse.key()
+    key = heartbeat.key()
     if not key:
         raise NoKey("the region's agent key is not mounted")
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -123,17 +123,17 @@ async def hold_session(target: Target, pulse: Pulse, answered: Callable[[], None
         _tune(writer)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             nonce = frames.parse_hello(await reader.readuntil(b"\n"))
-        signer = Signer(pulse, key, nonce)
+        signer = Signer(heartbeat, key, nonce)
         sender = asyncio.create_task(_send(writer, signer))
         seq = 0
         while True:
             async with asyncio.timeout(signer.interval_s + ANSWER_TIMEOUT_S):
                 line = await reader.readuntil(b"\n")
             seq += 1
-            pulse.answered[target] = frames.open_answer(key, nonce + signer.challenge, seq, line[:-1])
+            heartbeat.answered[target] = frames.open_answer(key, nonce + signer.challenge, seq, line[:-1])
             answered()
     finally:
-        pulse.answered.pop(target, None)
+        heartbeat.answered.pop(target, None)
         writer.transport.abort()
         if sender is not None:
             sender.cancel()
@@ -143,13 +143,13 @@ async def hold_session(target: Target, pulse: Pulse, answered: Callable[[], None
 class Signer:
     """The frames of one session, in their order."""
 
-    def __init__(self, pulse: Pulse, key: bytes, nonce: str) -> None:
+    def __init__(self, heartbeat: Heartbeat, key: bytes, nonce: str) -> None:
         self.challenge = frames.build_nonce()
-        self._pulse, self._key, self._nonce = pulse, key, nonce
+        self._pulse, self._key, self._nonce = heartbeat, key, nonce
         self._seq = 0
         self._said: bytes | None = None
         # Seconds until the frame after the one that was made last, as that one said.
-        self.interval_s = pulse.interval_s
+        self.interval_s = heartbeat.interval_s
 
     def next(self) -> bytes:
         """The frame to send now. The first one is small; the status follows in the second and whenever it changed."""

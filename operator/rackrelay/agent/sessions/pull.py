@@ -10,8 +10,10 @@ from pathlib import Path
 from rackrelay import names
 from rackrelay.agent.files import read_file
 from rackrelay.agent.sessions.heartbeat import Target
-from rackrelay.model.observed import NameServer
-from rackrelay.nameservers.push import Key, Outcome, repair, transfer
+from rackrelay.nameservers.push import Outcome, repair
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.transfer import transfer
+from rackrelay.nameservers.update import TsigKey
 
 # The operator's own UPDATE comes sooner, if it comes at all: it is sent for the last time 0.4 s after the first. Before
 # that a region needs 0.25 s to see its new serial and as long to say it; with the transfer the rack has it within 2 s.
@@ -44,13 +46,13 @@ class Lag:
         return min((t for t, serial in serials.items() if serial == newest), key=lambda t: (t.port, t.address))
 
 
-def read_key(folder: Path) -> Key | None:
+def read_key(folder: Path) -> TsigKey | None:
     """The mounted TSIG key, None while there is none."""
     name, secret = read_file(folder / names.KEY_TSIG_NAME), read_file(folder / names.KEY_TSIG_SECRET)
-    return Key(name.strip(), secret.strip()) if name and secret else None
+    return TsigKey(name.strip(), secret.strip()) if name and secret else None
 
 
-async def pull_zone(own: Target, source: Target, domain: str, key: Key) -> str:
+async def pull_zone(own: Target, source: Target, domain: str, key: TsigKey) -> str:
     """Bring this rack's named to what the region serves, and say what came of it.
 
     Raises:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from rackrelay.model.observed import Address
+from rackrelay.addresses import Address
 
 ServerKey = tuple[str, str]
 

@@ -4,13 +4,17 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from rackrelay.addresses import Address
 from rackrelay.controllers.health.addresses import AddressBook, ServerKey
-from rackrelay.controllers.health.sighting import UNHEARD, Sighting, Voice
+from rackrelay.controllers.health.sighting import NO_REPORT, RegionReport, Sighting
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import Address, Heard, NameServer, PeerSight, Pod, RackBeat
+from rackrelay.model.observed import Pod
 from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.names import COMPONENT_RACK, PORT_DNS
+from rackrelay.nameservers.server import NameServer
+from rackrelay.protocol.heard_document import Heard, HeardRack
+from rackrelay.protocol.status_document import PeerObservation
 from rackrelay.zone.evidence import CROWD_WINDOW_S, lost_together
 
 HEARING_MATURE_S = 3.0
@@ -25,7 +29,7 @@ class Hearing:
     epoch: str
     since: float
     at: float
-    racks: dict[str, RackBeat] = field(default_factory=dict)
+    racks: dict[str, HeardRack] = field(default_factory=dict)
 
     def can_tell(self, now: float, fresh_s: float) -> bool:
         """Whether it answered lately, and has run for long enough that racks have found it."""
@@ -105,10 +109,10 @@ class EvidenceBook:
         changed = [
             self._learn(replica.namespace, name, beat, before.get(name), now) for name, beat in heard.racks.items()
         ]
-        self._vouch(replica.namespace, hearing, now)
+        self._note_heard(replica.namespace, hearing, now)
         return any(changed)
 
-    def _learn(self, namespace: str, name: str, beat: RackBeat, before: RackBeat | None, now: float) -> bool:
+    def _learn(self, namespace: str, name: str, beat: HeardRack, before: HeardRack | None, now: float) -> bool:
         """Take over the status of a rack if it is news from this replica: of two, one may tell an older one again."""
         sighting = self.find(namespace, name)
         if sighting is None or not beat.heard or beat.status is None:
@@ -119,31 +123,31 @@ class EvidenceBook:
         sighting.status, sighting.status_at = beat.status, now
         return changed
 
-    def _vouch(self, namespace: str, hearing: Hearing, now: float) -> None:
+    def _note_heard(self, namespace: str, hearing: Hearing, now: float) -> None:
         for name, beat in hearing.racks.items():
             sighting = self._sightings.get((namespace, name))
             if sighting is None:
                 continue
             if not beat.heard:
-                sighting.vouched_at = -math.inf
+                sighting.heard_at = -math.inf
                 continue
-            sighting.vouched_at = now
+            sighting.heard_at = now
             if sighting.is_status_older(now, SECOND_HAND_S):
                 sighting.status, sighting.status_at = sighting.status or beat.status, now
 
     def heard(self, namespace: str, rack: str, now: float) -> bool | None:
         """Whether any replica of its region hears a rack; None when none of them can tell."""
-        return self.voice(namespace, rack, now).heard
+        return self.region_report(namespace, rack, now).heard
 
-    def voice(self, namespace: str, rack: str, now: float) -> Voice:
+    def region_report(self, namespace: str, rack: str, now: float) -> RegionReport:
         """What the replicas of its region hear of a rack."""
         sighting = self._sightings.get((namespace, rack))
         telling = self._telling((namespace, sighting.region if sighting else ""), now)
         if not telling:
-            return UNHEARD
+            return NO_REPORT
         beats = [beat for hearing in telling if (beat := hearing.racks.get(rack)) is not None and beat.heard]
         # Of two replicas one may not have heard yet that named answers again.
-        return Voice(bool(beats), max((b.serial for b in beats if b.serial is not None), default=None))
+        return RegionReport(bool(beats), max((b.serial for b in beats if b.serial is not None), default=None))
 
     def _telling(self, region: ServerKey, now: float) -> list[Hearing]:
         """The replicas of a region that can tell whom they hear. The same for all racks that are judged at once."""
@@ -158,7 +162,7 @@ class EvidenceBook:
             return False
         return hearing.can_tell(now, sighting.detection.hearing_fresh_s)
 
-    def sights(self, namespace: str, now: float) -> dict[str, tuple[PeerSight, ...]]:
+    def peer_observations(self, namespace: str, now: float) -> dict[str, tuple[PeerObservation, ...]]:
         """Rack -> what it hears of other racks, for those that ask any and whose status is fresh."""
         return {
             name: sighting.status.peers

@@ -13,13 +13,13 @@ from rackrelay.zone.rule import Faults, RackView
 def find_link_faults(context: Context, region: RegionController, views: Sequence[RackView]) -> Faults:
     """What is wrong with addresses, or was a moment ago; the zone is decided again when that ends."""
     now = context.now()
-    sights = context.book.sights(region.meta.namespace, now)
-    cut_off = cut_off_addresses(sights, {view.name: view.addresses for view in views})
+    observations = context.book.peer_observations(region.meta.namespace, now)
+    cut_off = cut_off_addresses(observations, {view.name: view.addresses for view in views})
     unplugged = [a for view in views for a in view.unplugged]
     faults = links.find_faults(unplugged, cut_off)
-    pasts = links.observe_links(context.links.get(region.meta.key, {}), faults, now)
+    pasts = links.record_links(context.links.get(region.meta.key, {}), faults, now)
     context.links[region.meta.key] = pasts
     ends = links.settles_at(pasts, now)
     if ends is not None:
         context.queue.add_later(Key("zone", *region.meta.key), ends - now)
-    return links.temper_faults(pasts, faults, now)
+    return links.damp_faults(pasts, faults, now)

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, field
 
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import AgentStatus, NameServer
-from rackrelay.zone.damping import Steadiness
+from rackrelay.nameservers.server import NameServer
+from rackrelay.protocol.status_document import AgentStatus
+from rackrelay.zone.damping import DampingState
 from rackrelay.zone.evidence import STATUS_STALE_S, Evidence, Judgement, Tier, agent_patience_s
 from rackrelay.zone.rule import RackView
 
@@ -14,7 +15,7 @@ LISTENING_S = 4.0
 
 
 @dataclass(frozen=True)
-class Voice:
+class RegionReport:
     """What regions hear of a rack. `heard`: None when none of them can tell; `serial`: what its agent says that its
     named serves, None while named does not answer it."""
 
@@ -22,7 +23,7 @@ class Voice:
     serial: int | None = None
 
 
-UNHEARD = Voice()
+NO_REPORT = RegionReport()
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Sighting:
     """One server, of a region by name. Times are monotonic seconds.
 
     `asked_at`: when the probe was sent that has not been answered; None while none is out. `status_misses`: requests to
-    its agent in a row without an answer. `vouched_at`: when a region last said that it hears it. `judgement`: what was
+    its agent in a row without an answer. `heard_at`: when a region last said that it hears it. `judgement`: what was
     acted on last. `view`: what the zone rule was told of it last, after what that was made of.
     """
 
@@ -46,10 +47,10 @@ class Sighting:
     status_at: float | None = None
     status_misses: int = 0
     polled_at: float = -math.inf
-    vouched_at: float = -math.inf
+    heard_at: float = -math.inf
     silent_since: float | None = None
     lost_together: bool = False
-    steadiness: Steadiness = field(default_factory=Steadiness)
+    damping: DampingState = field(default_factory=DampingState)
     judgement: Judgement | None = None
     view: tuple[object, RackView] | None = None
 
@@ -99,9 +100,9 @@ class Sighting:
         """Whether its agent's status is one to act on, for as long as `_silent_agent` of the zone rule says."""
         return not self.is_status_older(now, agent_patience_s(self.detection))
 
-    def is_vouched_for(self, now: float) -> bool:
+    def is_heard(self, now: float) -> bool:
         """Whether a region hears its agent: its status is the one that is known until the region says otherwise."""
-        return now - self.vouched_at <= self.detection.hearing_fresh_s
+        return now - self.heard_at <= self.detection.hearing_fresh_s
 
     def is_whole(self, now: float) -> bool:
         """Whether it answers and nothing else that was seen speaks against it: as evidence it would be judged healthy.
@@ -119,7 +120,9 @@ class Sighting:
             and not status.failing
         )
 
-    def evidence(self, drained: bool, leaving: bool, voice: Voice = UNHEARD, node_ready: bool = True) -> Evidence:
+    def evidence(
+        self, drained: bool, leaving: bool, report: RegionReport = NO_REPORT, node_ready: bool = True
+    ) -> Evidence:
         """What the zone rule needs to know. `drained`: a person asked for it; `leaving`: the pod is being deleted."""
         return Evidence(
             misses=self.misses,
@@ -127,8 +130,8 @@ class Sighting:
             behind_since=self.behind_since,
             status=self.status,
             status_at=self.status_at,
-            heard=voice.heard,
-            heard_serial=voice.serial,
+            heard=report.heard,
+            heard_serial=report.serial,
             lost=self.judgement is not None and self.judgement.tier is Tier.UNREACHABLE,
             lost_together=self.lost_together,
             node_ready=node_ready,

@@ -11,7 +11,8 @@ from rackrelay.controllers.routing import enqueue_region
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import Cursor, Heard, NameServer
+from rackrelay.nameservers.server import NameServer
+from rackrelay.protocol.heard_document import Cursor, Heard
 
 LOOK_EVERY_S = 1.0
 RETRY_S = 0.5

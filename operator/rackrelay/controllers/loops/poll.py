@@ -11,8 +11,8 @@ from rackrelay.controllers.health.sighting import Sighting
 from rackrelay.controllers.routing import enqueue_region
 from rackrelay.controllers.state.context import Context
 from rackrelay.errors import NotReady
-from rackrelay.model.observed import AgentStatus
 from rackrelay.model.region import RegionController
+from rackrelay.protocol.status_document import AgentStatus
 
 LOOK_EVERY_S = 0.25
 PARALLEL = 64
@@ -61,7 +61,7 @@ def choose_next(
     due = [
         s
         for s in sightings
-        if (waited_s := now - s.polled_at) >= unheard_s and (waited_s >= heard_s or not s.is_vouched_for(now))
+        if (waited_s := now - s.polled_at) >= unheard_s and (waited_s >= heard_s or not s.is_heard(now))
     ]
     chosen = sorted(due, key=lambda sighting: sighting.polled_at)[: max(0, limit)]
     for sighting in chosen:

@@ -130,7 +130,9 @@ def note_lag(context: Context, region: RegionController) -> bool:
         if sighting is None:
             continue
         reached = context.book.serial(server)
-        serial = reached if reached is not None else context.book.voice(server.namespace, server.name, now).serial
+        serial = reached
+        if serial is None:
+            serial = context.book.region_report(server.namespace, server.name, now).serial
         if serial is None or serial == state.zone.serial:
             sighting.behind_since = None
         else:

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import logging
 
+from rackrelay.addresses import sort_addresses
 from rackrelay.cluster.cache import KINDS, Key, Listed, parse_records
 from rackrelay.cluster.client import Kind
 from rackrelay.controllers.routing import enqueue_namespace, route
 from rackrelay.controllers.state.context import Context
 from rackrelay.errors import ClusterError
-from rackrelay.zone.rule import sort_addresses
 
 RETRY_S = 1.0
 # How soon a LIST that found nothing any more is followed by the one that has to agree.

@@ -13,16 +13,15 @@ from rackrelay import names
 from rackrelay.cluster.client import SECRET
 from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import ExternalSight
+from rackrelay.controllers.state.memory import ExternalState
 from rackrelay.errors import InvalidSpec
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
-from rackrelay.model.observed import NameServer
 from rackrelay.model.region import ExternalDNS, RegionController
 from rackrelay.nameservers import external as zone_external
 from rackrelay.nameservers.external import External, Trouble, Unpublished, edit_external, read_external
-from rackrelay.nameservers.update import ALGORITHMS
-from rackrelay.nameservers.update import Key as TsigKey
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import ALGORITHMS, TsigKey
 from rackrelay.render import quoting
 from rackrelay.zone.plan import Zone
 
@@ -73,7 +72,7 @@ async def reconcile_external(context: Context, region: RegionController, key: Ke
         return
     before = context.external.get(key)
     server = NameServer(region.meta.namespace, key.server, key.server, external.port)
-    after = await _look(context, external, server, (before or ExternalSight(), state.zone))
+    after = await _look(context, external, server, (before or ExternalState(), state.zone))
     context.external[key] = after
     if before is None or before.trouble != after.trouble:
         if after.trouble is not None:
@@ -84,8 +83,8 @@ async def reconcile_external(context: Context, region: RegionController, key: Ke
 
 
 async def _look(
-    context: Context, external: ExternalDNS, server: NameServer, past: tuple[ExternalSight, Zone]
-) -> ExternalSight:
+    context: Context, external: ExternalDNS, server: NameServer, past: tuple[ExternalState, Zone]
+) -> ExternalState:
     """What is seen of a server after it was brought to the zone; `past` is what was seen before, and the zone."""
     before, zone = past
     known = before.reading if context.now() - before.read_at < READ_ALL_S else None
@@ -94,14 +93,14 @@ async def _look(
         reading = await read_external(place, known)
         edited = await edit_external(place, reading, zone, context.client.fence)
     except Unpublished as error:
-        return ExternalSight(error.trouble)
+        return ExternalState(error.trouble)
     if edited and before.digest == zone.digest:
         more = f" and {len(edited) - MAX_LISTED} more" if len(edited) > MAX_LISTED else ""
         words = f"had other records of {', '.join(edited[:MAX_LISTED])}{more}, which were put right"
-        return ExternalSight(Trouble(CONTENT_DIFFERS, words), digest=zone.digest)
+        return ExternalState(Trouble(CONTENT_DIFFERS, words), digest=zone.digest)
     if edited:
-        return ExternalSight(digest=zone.digest)
-    return ExternalSight(None, reading, before.read_at if reading is known else context.now(), zone.digest)
+        return ExternalState(digest=zone.digest)
+    return ExternalState(None, reading, before.read_at if reading is known else context.now(), zone.digest)
 
 
 async def read_key(context: Context, namespace: str, external: ExternalDNS) -> TsigKey:

@@ -10,11 +10,11 @@ from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import Repair
 from rackrelay.errors import RackrelayError
-from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers import push
-from rackrelay.nameservers.push import Key as TsigKey
 from rackrelay.nameservers.push import Outcome
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone
 
 # Enough for a small zone. A transfer of a large one takes seconds and a server that hangs half a minute, while a change

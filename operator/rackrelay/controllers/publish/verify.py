@@ -17,9 +17,9 @@ from rackrelay.controllers.state.context import Context
 from rackrelay.errors import ClusterError
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
-from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.push import Outcome, compare
+from rackrelay.nameservers.server import NameServer
 
 EVERY_S = 300.0
 STEP_S = 0.5
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Rota:
+class Schedule:
     """When each server's turn is. `chance` gives numbers from 0 to 1, so that turns do not fall together."""
 
     every_s: float = EVERY_S
@@ -50,17 +50,17 @@ class Rota:
 
 async def verify_forever(context: Context) -> None:
     """Compare one server after the other."""
-    rota = Rota()
+    schedule = Schedule()
     while True:
         began = context.now()
-        await verify_next(context, rota)
+        await verify_next(context, schedule)
         await asyncio.sleep(max(STEP_S, REST * (context.now() - began)))
 
 
-async def verify_next(context: Context, rota: Rota) -> None:
+async def verify_next(context: Context, schedule: Schedule) -> None:
     """Compare the server whose turn it is, if it is anybody's, and have a zone that differs published anew."""
     owners = {s: r for r in context.inventory.live_regions() for s in _comparable(context, r)}
-    server = rota.choose(owners, context.now())
+    server = schedule.choose(owners, context.now())
     if server is None:
         return
     region = owners[server]

@@ -18,9 +18,9 @@ from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ZoneState
 from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.manifests.pods import safe_ttl_s
-from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.push import Outcome, send_update
+from rackrelay.nameservers.server import NameServer
 from rackrelay.zone.decision import Decision, decide
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
@@ -66,7 +66,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
 
 def decide_names(context: Context, region: RegionController) -> Decision:
     """What each Subnet's name should answer, by what is known now and how racks were judged last."""
-    views = views_of(context, context.inventory.crews_of(region))
+    views = views_of(context, context.inventory.rack_groups_of(region))
     faults, before = find_link_faults(context, region, views), context.decisions.get(region.meta.key)
     decision = decide(context.inventory.subnets_of(region), views, faults, before)
     context.decisions[region.meta.key] = decision
@@ -75,7 +75,7 @@ def decide_names(context: Context, region: RegionController) -> Decision:
 
 def with_safe_ttl(context: Context, region: RegionController) -> RegionController:
     """The region with the TTL that its racks' pods allow: a greater one waits until all have been replaced."""
-    pods = [pod for _, pod in context.inventory.hosts_in(region) if pod is not None]
+    pods = [pod for _, pod in context.inventory.rack_nodes_in(region) if pod is not None]
     graces_s = [pod.grace_s for pod in pods if pod.grace_s is not None]
     return replace(region, ttl_s=safe_ttl_s(region.ttl_s, graces_s))
 

@@ -19,7 +19,7 @@ from rackrelay.errors import ClusterError, Conflict, NotReady
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.model.observed import Pod
 from rackrelay.model.region import RegionController
-from rackrelay.nameservers.push import Key as TsigKey
+from rackrelay.nameservers.update import TsigKey
 
 # An UPDATE that was signed before a step has been answered or given up by then.
 OVERLAP_S = 5.0

@@ -122,7 +122,7 @@ async def _write(
 ) -> None:
     fields: dict[str, Any] = {}
     if region is not None and context.is_decided(region):
-        views = views_of(context, [(rack, context.inventory.hosts_of(rack))])
+        views = views_of(context, [(rack, context.inventory.rack_nodes_of(rack))])
         listed, health = _health(context, region, views)
         conditions = [*conditions, health]
         fields = {"racks": {"desired": len(views), **count_tiers(views)}, "notHealthy": listed}

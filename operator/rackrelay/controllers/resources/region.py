@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from rackrelay import names
+from rackrelay.addresses import Network
 from rackrelay.cluster.apply import apply_objects, delete_surplus
 from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
@@ -18,7 +19,6 @@ from rackrelay.manifests.desired import desire_region, find_endpoints, rack_netw
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
 from rackrelay.model.observed import Pod
-from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.nameservers.push import Outcome
 from rackrelay.render.inputs import RegionInputs
@@ -57,7 +57,7 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
 
 def networks_of_racks(context: Context, region: RegionController) -> tuple[Network, ...]:
     """Where connections of a region's racks come from, those included that are leaving."""
-    leaving = [node for node, _ in context.inventory.leaving_hosts(region)]
+    leaving = [node for node, _ in context.inventory.leaving_rack_nodes(region)]
     return rack_networks(context.inventory.racks_of(region), context.cache.nodes(), leaving)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rackrelay import names
+from rackrelay.addresses import Network
 from rackrelay.cluster.client import DAEMON_SET, POD
 from rackrelay.controllers.health.judging import views_of
 from rackrelay.controllers.state.context import Context
@@ -15,7 +16,7 @@ from rackrelay.controllers.state.memory import Replaced
 from rackrelay.errors import ClusterError
 from rackrelay.manifests.pods import template_digest
 from rackrelay.model.observed import Pod
-from rackrelay.model.rack import Network, RackController
+from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.zone.evidence import Tier
 from rackrelay.zone.rule import RackView
@@ -105,7 +106,7 @@ def _name(context: Context, region: RegionController, nodes: set[str]) -> tuple[
     state = context.zones.get(region.meta.key)
     members = [m for answer in (state.answers.values() if state else ()) for m in answer.members]
     reasons = {m.name: m.judgement.reason for m in members if m.judgement.reason}
-    views = views_of(context, context.inventory.crews_of(region))
+    views = views_of(context, context.inventory.rack_groups_of(region))
     reasons |= {view.name: view.judgement.reason for view in views if view.judgement.reason}
     return tuple(f"{node} ({reasons.get(node) or 'being replaced'})" for node in sorted(nodes)[:MAX_NAMED])
 
@@ -122,10 +123,10 @@ async def _delete(context: Context, pod: Pod, replaced: Replaced) -> None:
 
 def gather_candidates(context: Context, region: RegionController) -> list[Candidate]:
     """All racks of a region, each measured by the template of its own RackController."""
-    views = {view.name: view for view in views_of(context, context.inventory.crews_of(region))}
+    views = {view.name: view for view in views_of(context, context.inventory.rack_groups_of(region))}
     networks = _networks(context, region, views)
     found = []
-    for rack, hosts in context.inventory.crews_of(region):
+    for rack, hosts in context.inventory.rack_groups_of(region):
         template = _template(context, rack)
         for node, pod in hosts:
             tiers = networks.get(node.name, {})

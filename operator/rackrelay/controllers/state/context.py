@@ -8,19 +8,20 @@ from typing import Any
 
 import aiohttp
 
+from rackrelay.addresses import Address
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Client, Kind
 from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.state.inventory import Inventory
-from rackrelay.controllers.state.memory import ExternalSight, RegionKey, RegionKeys, Repair, Replaced, ZoneState
+from rackrelay.controllers.state.memory import ExternalState, RegionKey, RegionKeys, Repair, Replaced, ZoneState
 from rackrelay.controllers.state.tally import Tally
 from rackrelay.manifests.containers import Image
 from rackrelay.model.meta import Meta
-from rackrelay.model.observed import Address, NameServer
 from rackrelay.model.region import RegionController
+from rackrelay.nameservers.server import NameServer
 from rackrelay.process.settings import Settings
-from rackrelay.zone.damping import Steadiness
+from rackrelay.zone.damping import DampingState
 from rackrelay.zone.decision import Decision
 from rackrelay.zone.plan import Zone
 
@@ -30,7 +31,7 @@ PARALLEL_REPAIRS = 4
 
 @dataclass
 class Context:
-    """One running operator. `kept_zones`: each region's zone ConfigMap with the Zone that was read from it.
+    """One running operator. `stored_zones`: each region's zone ConfigMap with the Zone that was read from it.
 
     `decisions`: each region's last one, from which the next begins; its zone may not have been published.
     `replaced`: pod UID -> the rack that ran in it. `publishing` is the queue for name servers of others, which may take
@@ -48,10 +49,10 @@ class Context:
     zones: dict[RegionKey, ZoneState] = field(default_factory=dict)
     repairs: dict[NameServer, Repair] = field(default_factory=dict)
     repair_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_REPAIRS))
-    kept_zones: dict[RegionKey, tuple[Mapping[str, Any], Zone]] = field(default_factory=dict)
-    external: dict[Key, ExternalSight] = field(default_factory=dict)
+    stored_zones: dict[RegionKey, tuple[Mapping[str, Any], Zone]] = field(default_factory=dict)
+    external: dict[Key, ExternalState] = field(default_factory=dict)
     decisions: dict[RegionKey, Decision] = field(default_factory=dict)
-    links: dict[RegionKey, dict[Address, Steadiness]] = field(default_factory=dict)
+    links: dict[RegionKey, dict[Address, DampingState]] = field(default_factory=dict)
     config_hashes: dict[tuple[Kind, str, str], str] = field(default_factory=dict)
     replaced: dict[str, Replaced] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)

@@ -13,15 +13,16 @@ from rackrelay.controllers.state.leaving import find_leaving
 from rackrelay.controllers.state.memory import RegionKey
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
-from rackrelay.model.observed import NameServer, Node, Pod
+from rackrelay.model.observed import Node, Pod
 from rackrelay.model.rack import RackController
 from rackrelay.model.reference import belongs_to, duplicates, find_overlaps
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
+from rackrelay.nameservers.server import NameServer
 from rackrelay.zone.layout import PrefixIndex
 
-Host = tuple[Node, Pod | None]
-Crew = tuple[RackController, list[Host]]
+RackNode = tuple[Node, Pod | None]
+RackGroup = tuple[RackController, list[RackNode]]
 
 
 @dataclass
@@ -97,44 +98,44 @@ class Inventory:
 
     def nodes_of(self, rack: RackController) -> list[Node]:
         """The nodes that a RackController selects: these are its racks, whether or not a pod runs there yet."""
-        return [node for node, _ in self.hosts_of(rack)]
+        return [node for node, _ in self.rack_nodes_of(rack)]
 
-    def hosts_of(self, rack: RackController) -> list[Host]:
+    def rack_nodes_of(self, rack: RackController) -> list[RackNode]:
         """The nodes that a RackController selects, by name, each with its rack pod."""
 
-        def compute() -> list[Host]:
+        def compute() -> list[RackNode]:
             pods = self.rack_pods(rack)
             nodes = [node for node in self.cache.nodes() if node.matches(rack.pods.node_selector)]
             return [(node, pods.get(node.name)) for node in nodes]
 
         return self.cache.derive(("hosts", rack.meta.key), (NODE, POD, RACK), compute)
 
-    def leaving_hosts(self, region: RegionController) -> list[tuple[Node, Pod]]:
+    def leaving_rack_nodes(self, region: RegionController) -> list[tuple[Node, Pod]]:
         """The nodes of a region's rack pods that no RackController asks for any more, each with its pod."""
 
         def compute() -> list[tuple[Node, Pod]]:
             namespace = region.meta.namespace
-            staying = {node.name for rack in self.racks_of(region) for node, pod in self.hosts_of(rack) if pod}
+            staying = {node.name for rack in self.racks_of(region) for node, pod in self.rack_nodes_of(rack) if pod}
             found = find_leaving(region, self.cache.pods(namespace), self.cache.racks(namespace), self.cache.nodes())
             return [(node, pod) for node, pod in found if node.name not in staying]
 
         return self.cache.derive(("leaving", region.meta.key), (NODE, POD, RACK, REGION), compute)
 
-    def crews_of(self, region: RegionController) -> list[Crew]:
+    def rack_groups_of(self, region: RegionController) -> list[RackGroup]:
         """The racks of a region, each node once, by the RackController that their pods are or were of."""
 
-        def compute() -> list[Crew]:
+        def compute() -> list[RackGroup]:
             self._note_racks(region.meta.namespace)
-            leaving = self.leaving_hosts(region)
+            leaving = self.leaving_rack_nodes(region)
             # A rack that is to follow one that leaves has no pod yet.
             busy = {node.name for node, _ in leaving}
-            crews: list[Crew] = [
-                (rack, [host for host in self.hosts_of(rack) if host[1] or host[0].name not in busy])
+            groups: list[RackGroup] = [
+                (rack, [found for found in self.rack_nodes_of(rack) if found[1] or found[0].name not in busy])
                 for rack in self.racks_of(region)
             ]
-            return crews + [(self._former_rack(pod), [(node, pod)]) for node, pod in leaving]
+            return groups + [(self._former_rack(pod), [(node, pod)]) for node, pod in leaving]
 
-        return self.cache.derive(("crews", region.meta.key), (NODE, POD, RACK, REGION), compute)
+        return self.cache.derive(("groups", region.meta.key), (NODE, POD, RACK, REGION), compute)
 
     def _note_racks(self, namespace: str) -> None:
         pods = self.cache.pods(namespace)
@@ -146,9 +147,9 @@ class Inventory:
         unknown = RackController(Meta(pod.namespace, pod.owner))
         return self.former_racks.get((pod.namespace, pod.owner), unknown)
 
-    def hosts_in(self, region: RegionController) -> list[Host]:
+    def rack_nodes_in(self, region: RegionController) -> list[RackNode]:
         """The nodes of all racks of a region, each with its rack pod."""
-        return [host for _, hosts in self.crews_of(region) for host in hosts]
+        return [found for _, nodes in self.rack_groups_of(region) for found in nodes]
 
     def pods_of(self, component: str, namespace: str, owner: str) -> list[Pod]:
         """The pods of a region or of a RackController, by name."""
@@ -177,7 +178,7 @@ class Inventory:
             namespace = region.meta.namespace
             racks = [
                 NameServer(namespace, node.name, pod.address, names.PORT_DNS)
-                for node, pod in self.hosts_in(region)
+                for node, pod in self.rack_nodes_in(region)
                 if pod and pod.address
             ]
             return [*self.replicas_of(region), *racks]

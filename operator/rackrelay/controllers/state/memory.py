@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rackrelay.model.observed import NameServer
-from rackrelay.model.rack import Network
+from rackrelay.addresses import Network
 from rackrelay.nameservers.external import Reading, Trouble
-from rackrelay.nameservers.push import Key as TsigKey
 from rackrelay.nameservers.push import Outcome
+from rackrelay.nameservers.server import NameServer
+from rackrelay.nameservers.update import TsigKey
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.rule import Answer
 
@@ -44,7 +44,7 @@ class ZoneState:
 
 
 @dataclass(frozen=True)
-class ExternalSight:
+class ExternalState:
     """What is seen of a name server that rackrelay does not run. `reading`: what it had when that was right last.
 
     `read_at`: when all of it was read, a monotonic time. `digest`: that of the zone to which it was brought.

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from rackrelay.agent.checks.daemons import Pod, probe_disk
-from rackrelay.agent.settings import Duties
+from rackrelay.agent.settings import AgentConfig
 
-POD = Pod(Duties("rack", "maas-internal", 15, ("named",), 53, (), 5248), "192.0.2.1", 1.0)
+POD = Pod(AgentConfig("rack", "maas-internal", 15, ("named",), 53, (), 5248), "192.0.2.1", 1.0)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 from rackrelay.agent.checks import peering
 from rackrelay.agent.checks.addresses import NodeAddress
 from rackrelay.agent.checks.peering import Peering
-from rackrelay.agent.settings import parse_duties
+from rackrelay.agent.settings import parse_agent_config
 from tests.unit.agent.test_loops import CONFIG
 
 NET = ip_network("127.0.0.0/8")
-DUTIES = replace(parse_duties(CONFIG["agent.json"]), subnets=(NET,))
+AGENT_CONFIG = replace(parse_agent_config(CONFIG["agent.json"]), subnets=(NET,))
 SOURCE = NodeAddress("lo", "127.0.0.1", 8, carrier=True, index=1)
 
 
@@ -24,8 +24,8 @@ async def test_link_that_was_made_anew_gets_a_new_socket(monkeypatch: pytest.Mon
     peers = Peering(lambda: 0.0)
     voices = []
     for index in (1, 1, 7):
-        await peers.list_peers(DUTIES, "127.0.0.1", (replace(SOURCE, index=index),))
-        voices.append(peers._voices[NET])
+        await peers.list_peers(AGENT_CONFIG, "127.0.0.1", (replace(SOURCE, index=index),))
+        voices.append(peers._sockets[NET])
     peers.close()
     assert voices[0] is voices[1]
     assert voices[1] is not voices[2]

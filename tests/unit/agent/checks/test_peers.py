@@ -3,15 +3,15 @@
 from ipaddress import ip_network
 
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.checks.peers import UNLISTED_LIMIT, Peer, Sights, choose_sources
+from rackrelay.agent.checks.peers import UNLISTED_LIMIT, Peer, PeerTable, choose_sources
 
 NET = ip_network("10.10.0.0/24")
 
 
 def test_peer_of_whom_nothing_is_known_is_left_out() -> None:
-    sights = Sights()
-    sights.follow(NET, ["10.10.0.3"], 0.0)
-    assert sights.document() == []
+    table = PeerTable()
+    table.follow(NET, ["10.10.0.3"], 0.0)
+    assert table.document() == []
 
 
 def test_answer_makes_it_heard_and_three_misses_unheard() -> None:
@@ -46,50 +46,50 @@ def test_answer_to_an_earlier_question_does_not_count() -> None:
 
 
 def test_peer_that_left_the_zone_is_asked_for_another_minute() -> None:
-    sights = Sights()
-    sights.follow(NET, ["10.10.0.3", "10.10.0.4"], 0.0)
-    sights.follow(NET, ["10.10.0.4"], 59.0)
-    assert sorted(sights.subnets[NET]) == ["10.10.0.3", "10.10.0.4"]
-    sights.follow(NET, ["10.10.0.4"], 61.0)
-    assert sorted(sights.subnets[NET]) == ["10.10.0.4"]
+    table = PeerTable()
+    table.follow(NET, ["10.10.0.3", "10.10.0.4"], 0.0)
+    table.follow(NET, ["10.10.0.4"], 59.0)
+    assert sorted(table.subnets[NET]) == ["10.10.0.3", "10.10.0.4"]
+    table.follow(NET, ["10.10.0.4"], 61.0)
+    assert sorted(table.subnets[NET]) == ["10.10.0.4"]
 
 
 def test_peer_that_is_not_heard_is_asked_until_it_is() -> None:
-    sights = Sights()
-    sights.follow(NET, ["10.10.0.3"], 0.0)
+    table = PeerTable()
+    table.follow(NET, ["10.10.0.3"], 0.0)
     for query_id in (1, 2):
-        sights.subnets[NET]["10.10.0.3"].ask(query_id, 1)
-    sights.follow(NET, [], 3600.0)
-    assert [(p["address"], p["heard"]) for p in sights.document()] == [("10.10.0.3", False)]
-    sights.subnets[NET]["10.10.0.3"].answer(2)
-    sights.follow(NET, [], 3601.0)
-    assert sights.document() == []
+        table.subnets[NET]["10.10.0.3"].ask(query_id, 1)
+    table.follow(NET, [], 3600.0)
+    assert [(p["address"], p["heard"]) for p in table.document()] == [("10.10.0.3", False)]
+    table.subnets[NET]["10.10.0.3"].answer(2)
+    table.follow(NET, [], 3601.0)
+    assert table.document() == []
 
 
 def test_of_many_that_are_not_heard_those_are_kept_that_left_last() -> None:
-    sights = Sights()
+    table = PeerTable()
     for number in range(UNLISTED_LIMIT + 10):
         address = f"10.10.0.{number + 1}"
-        sights.follow(NET, [address], float(number))
-        sights.subnets[NET][address].heard = False
-    sights.follow(NET, [], 3600.0)
-    assert len(sights.subnets[NET]) == UNLISTED_LIMIT
-    assert "10.10.0.10" not in sights.subnets[NET]
-    assert "10.10.0.11" in sights.subnets[NET]
+        table.follow(NET, [address], float(number))
+        table.subnets[NET][address].heard = False
+    table.follow(NET, [], 3600.0)
+    assert len(table.subnets[NET]) == UNLISTED_LIMIT
+    assert "10.10.0.10" not in table.subnets[NET]
+    assert "10.10.0.11" in table.subnets[NET]
 
 
 def test_document_is_sorted_as_numbers_are() -> None:
-    sights, six = Sights(), ip_network("fd00::/64")
-    sights.follow(six, ["fd00::2"], 0.0)
-    sights.follow(NET, ["10.10.0.10", "10.10.0.9"], 0.0)
-    for peers in sights.subnets.values():
+    table, six = PeerTable(), ip_network("fd00::/64")
+    table.follow(six, ["fd00::2"], 0.0)
+    table.follow(NET, ["10.10.0.10", "10.10.0.9"], 0.0)
+    for peers in table.subnets.values():
         for peer in peers.values():
             peer.ask(1, 3)
             peer.answer(1)
-    assert [p["address"] for p in sights.document()] == ["10.10.0.9", "10.10.0.10", "fd00::2"]
-    assert sights.document()[0] == {"subnet": "10.10.0.0/24", "address": "10.10.0.9", "heard": True}
-    sights.keep([six])
-    assert [p["address"] for p in sights.document()] == ["fd00::2"]
+    assert [p["address"] for p in table.document()] == ["10.10.0.9", "10.10.0.10", "fd00::2"]
+    assert table.document()[0] == {"subnet": "10.10.0.0/24", "address": "10.10.0.9", "heard": True}
+    table.keep([six])
+    assert [p["address"] for p in table.document()] == ["fd00::2"]
 
 
 def test_source_is_the_first_address_in_the_longest_prefix() -> None:
@@ -102,10 +102,10 @@ def test_source_is_the_first_address_in_the_longest_prefix() -> None:
 
 
 def test_peers_are_asked_at_the_regions_pace_and_less_often_in_a_crowd() -> None:
-    sights = Sights()
-    assert sights.interval_s(0.25) == 0.25
-    sights.follow(NET, [f"10.10.0.{host}" for host in range(1, 40)], 0.0)
-    assert sights.interval_s(0.25) == 0.25
-    sights.follow(ip_network("10.20.0.0/24"), [f"10.20.0.{host}" for host in range(1, 122)], 0.0)
-    assert sights.interval_s(0.25) == 1.0
-    assert sights.interval_s(5.0) == 5.0
+    table = PeerTable()
+    assert table.interval_s(0.25) == 0.25
+    table.follow(NET, [f"10.10.0.{host}" for host in range(1, 40)], 0.0)
+    assert table.interval_s(0.25) == 0.25
+    table.follow(ip_network("10.20.0.0/24"), [f"10.20.0.{host}" for host in range(1, 122)], 0.0)
+    assert table.interval_s(0.25) == 1.0
+    assert table.interval_s(5.0) == 5.0

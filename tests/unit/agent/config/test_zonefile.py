@@ -9,10 +9,10 @@ import pytest
 from rackrelay.agent.config import zonefile
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.config.zonefile import Published
-from rackrelay.agent.settings import Duties
+from rackrelay.agent.settings import AgentConfig
 from rackrelay.zone.plan import parse_zone_text
 
-DUTIES = Duties("rack", "maas-internal", 15, ("named",), 53, (), 5240)
+AGENT_CONFIG = AgentConfig("rack", "maas-internal", 15, ("named",), 53, (), 5240)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_greater_serial_wins(folder: Path, local: str | None, published: P
     if local is not None:
         file.write_text(f"{local}\n")
     journal.write_text("journal")
-    await zonefile.prepare_zone(folder, DUTIES, published)
+    await zonefile.prepare_zone(folder, AGENT_CONFIG, published)
     assert expected in file.read_text()
     assert journal.exists() is (file.read_text() == f"{local}\n"), "a journal stays with the file that it belongs to"
 
@@ -59,12 +59,12 @@ async def test_full_disk_is_an_error_and_the_old_file_stays(folder: Path) -> Non
     file.write_text("6\n")
     (folder / "maas-internal.zone.new").mkdir()
     with pytest.raises(OSError, match="Is a directory"):
-        await zonefile.prepare_zone(folder, DUTIES, Published(7, "seven"))
+        await zonefile.prepare_zone(folder, AGENT_CONFIG, Published(7, "seven"))
     assert file.read_text() == "6\n"
 
 
 def test_empty_zone_is_one_that_the_operator_understands() -> None:
-    empty = zonefile.empty_zone(DUTIES)
+    empty = zonefile.empty_zone(AGENT_CONFIG)
     zone = parse_zone_text(empty.text, "maas-internal")
     assert (zone.serial, zone.ttl_s, zone.rrsets) == (0, 15, {})
     assert dns.zone.from_text(empty.text, origin="maas-internal.", check_origin=True)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rackrelay.agent.sessions.heard import HeardRacks, read_query
-from rackrelay.model.observed import Cursor, RackBeat, parse_heard
 from rackrelay.protocol.frames import Beat
+from rackrelay.protocol.heard_document import Cursor, HeardRack, parse_heard
 
 PACE = (0.25, 3)
 
@@ -125,7 +125,7 @@ def test_operator_reads_what_the_region_writes() -> None:
     heard.beat(object(), Beat("rack2", None), 0.1)
     parsed = parse_heard(json.loads(heard.answer(0, "")))
     assert parsed.cursor == Cursor(heard.version, "e1")
-    assert parsed.racks == {'rack"1': RackBeat(True, 7, None), "rack2": RackBeat(True, None, None)}
+    assert parsed.racks == {'rack"1': HeardRack(True, 7, None), "rack2": HeardRack(True, None, None)}
 
 
 async def test_long_poll_answers_as_soon_as_something_changes() -> None:

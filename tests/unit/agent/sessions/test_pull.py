@@ -6,7 +6,7 @@ from rackrelay.agent.loops import SERIAL_INTERVAL_S
 from rackrelay.agent.sessions.heartbeat import Target
 from rackrelay.agent.sessions.pull import LAG_S, RETRY_S, Lag, read_key
 from rackrelay.nameservers.fanout import ATTEMPTS, TIMEOUT_S
-from rackrelay.nameservers.push import Key
+from rackrelay.nameservers.update import TsigKey
 
 A, B = Target("10.96.0.10", 5250), Target("10.96.0.11", 5251)
 
@@ -52,4 +52,4 @@ def test_key_is_read_when_it_is_mounted(tmp_path: Path) -> None:
     assert read_key(tmp_path) is None
     (tmp_path / "name").write_text("1.demo.site.rackrelay\n")
     (tmp_path / "secret").write_text("c2VjcmV0\n")
-    assert read_key(tmp_path) == Key("1.demo.site.rackrelay", "c2VjcmV0")
+    assert read_key(tmp_path) == TsigKey("1.demo.site.rackrelay", "c2VjcmV0")

@@ -9,9 +9,10 @@ from functools import partial
 
 import pytest
 
-from rackrelay.agent.sessions import heartbeat, listener
+from rackrelay.agent.sessions import heartbeat as module
+from rackrelay.agent.sessions import listener
 from rackrelay.agent.sessions.heard import HeardRacks
-from rackrelay.agent.sessions.heartbeat import Backoff, Pulse, Sessions, Target
+from rackrelay.agent.sessions.heartbeat import Backoff, Heartbeat, Sessions, Target
 from rackrelay.agent.sessions.listener import Listener
 from rackrelay.protocol import frames
 
@@ -57,16 +58,16 @@ async def region(unused_tcp_port: int) -> AsyncIterator[Region]:
         yield region
 
 
-def build_pulse(node: str = "rack1", key: bytes = KEY) -> Pulse:
+def build_heartbeat(node: str = "rack1", key: bytes = KEY) -> Heartbeat:
     """A rack that beats fast."""
-    return Pulse(node, lambda: key, interval_s=0.02, serial=5, status=b'{"a":1}')
+    return Heartbeat(node, lambda: key, interval_s=0.02, serial=5, status=b'{"a":1}')
 
 
 @asynccontextmanager
-async def beating(pulse: Pulse, *targets: Target) -> AsyncIterator[Sessions]:
+async def beating(heartbeat: Heartbeat, *targets: Target) -> AsyncIterator[Sessions]:
     """The rack beats meanwhile."""
     said: list[str] = []
-    sessions = Sessions(pulse, said.append)
+    sessions = Sessions(heartbeat, said.append)
     sessions.follow(targets)
     try:
         yield sessions
@@ -101,19 +102,19 @@ def is_heard(region: Region, node: str = "rack1") -> bool:
 
 
 async def test_region_hears_the_rack_and_the_rack_learns_the_regions_serial(region: Region) -> None:
-    pulse = build_pulse()
-    async with beating(pulse, region.target):
-        await eventually(lambda: is_heard(region) and pulse.answered == {region.target: 7})
+    heartbeat = build_heartbeat()
+    async with beating(heartbeat, region.target):
+        await eventually(lambda: is_heard(region) and heartbeat.answered == {region.target: 7})
         await eventually(lambda: region.heard.racks["rack1"].status == b'{"a":1}')
-        region.serial, pulse.serial, pulse.status = 8, 6, b'{"a":2}'
-        await eventually(lambda: pulse.answered == {region.target: 8})
+        region.serial, heartbeat.serial, heartbeat.status = 8, 6, b'{"a":2}'
+        await eventually(lambda: heartbeat.answered == {region.target: 8})
         await eventually(lambda: json.loads(region.heard.racks["rack1"].entry.partition(b":")[2])["serial"] == 6)
         await eventually(lambda: region.heard.racks["rack1"].status == b'{"a":2}')
     await eventually(lambda: not is_heard(region))
 
 
 async def test_beats_without_news_change_nothing(region: Region) -> None:
-    async with beating(build_pulse(), region.target):
+    async with beating(build_heartbeat(), region.target):
         await eventually(lambda: is_heard(region) and region.heard.racks["rack1"].status != b"null")
         rack, version = region.heard.racks["rack1"], region.heard.version
         last = rack.last
@@ -125,12 +126,12 @@ async def test_rack_comes_back_to_a_region_that_was_restarted(
     region: Region, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
     later = Region(unused_tcp_port_factory())
-    pulse = build_pulse()
-    async with beating(pulse, later.target, region.target):
-        await eventually(lambda: pulse.answered == {region.target: 7})
+    heartbeat = build_heartbeat()
+    async with beating(heartbeat, later.target, region.target):
+        await eventually(lambda: heartbeat.answered == {region.target: 7})
         async with listening(later):
-            await eventually(lambda: is_heard(later) and len(pulse.answered) == 2)
-        await eventually(lambda: pulse.answered == {region.target: 7})
+            await eventually(lambda: is_heard(later) and len(heartbeat.answered) == 2)
+        await eventually(lambda: heartbeat.answered == {region.target: 7})
         async with listening(later):
             await eventually(lambda: is_heard(later))
 
@@ -138,9 +139,9 @@ async def test_rack_comes_back_to_a_region_that_was_restarted(
 async def test_key_that_is_mounted_later(region: Region) -> None:
     keys = {"rack": b"", "region": b""}
     region.listener.key = lambda: keys["region"]
-    pulse = build_pulse()
-    pulse.key = lambda: keys["rack"]
-    async with beating(pulse, region.target):
+    heartbeat = build_heartbeat()
+    heartbeat.key = lambda: keys["rack"]
+    async with beating(heartbeat, region.target):
         await asyncio.sleep(0.1)
         keys["rack"] = KEY
         await asyncio.sleep(0.1)
@@ -150,11 +151,11 @@ async def test_key_that_is_mounted_later(region: Region) -> None:
 
 
 async def test_rack_with_another_key_is_not_heard(region: Region) -> None:
-    pulse = build_pulse(key=b"another")
-    async with beating(pulse, region.target):
+    heartbeat = build_heartbeat(key=b"another")
+    async with beating(heartbeat, region.target):
         await asyncio.sleep(0.3)
     assert not region.heard.racks
-    assert not pulse.answered
+    assert not heartbeat.answered
 
 
 async def test_replayed_frame_ends_the_session(region: Region) -> None:
@@ -191,16 +192,16 @@ async def test_frame_that_is_too_long_ends_the_session(region: Region, size: int
 
 
 async def test_later_session_of_a_rack_speaks_for_it(region: Region) -> None:
-    async with beating(build_pulse(), region.target):
+    async with beating(build_heartbeat(), region.target):
         await eventually(lambda: is_heard(region))
-        async with beating(build_pulse(), region.target):
+        async with beating(build_heartbeat(), region.target):
             await eventually(lambda: len(region.listener.sessions) == 1)
             assert is_heard(region)
 
 
 async def test_who_says_nothing_is_sent_away(region: Region) -> None:
     _, mute, _ = await greet(region)
-    async with beating(build_pulse(), region.target):
+    async with beating(build_heartbeat(), region.target):
         await eventually(lambda: is_heard(region))
         region.late_s = listener.GREETING_TIMEOUT_S + 1
         await asyncio.sleep(0.1)
@@ -222,9 +223,9 @@ async def test_idle_session_is_closed(region: Region) -> None:
 
 
 async def test_session_at_a_slow_pace_is_not_idle_while_its_rack_is_heard(region: Region) -> None:
-    pulse = build_pulse()
-    pulse.interval_s = 5.0
-    async with beating(pulse, region.target):
+    heartbeat = build_heartbeat()
+    heartbeat.interval_s = 5.0
+    async with beating(heartbeat, region.target):
         await eventually(lambda: is_heard(region))
         for region.late_s, sessions in ((listener.IDLE_TIMEOUT_S + 1, 1), (20.0, 0)):
             sweep(region, interval_s=0.25)
@@ -237,31 +238,33 @@ def has_beaten_since(region: Region, last: float) -> bool:
 
 
 async def test_rack_says_at_which_pace_it_beats_and_when_that_changes(region: Region) -> None:
-    pulse = build_pulse()
-    async with beating(pulse, region.target):
+    heartbeat = build_heartbeat()
+    async with beating(heartbeat, region.target):
         for interval_s in (0.02, 0.03, 0.01):
-            pulse.interval_s = interval_s
-            await eventually(lambda: is_heard(region) and region.heard.racks["rack1"].interval_s == pulse.interval_s)
+            heartbeat.interval_s = interval_s
+            await eventually(
+                lambda: is_heard(region) and region.heard.racks["rack1"].interval_s == heartbeat.interval_s
+            )
             await eventually(partial(has_beaten_since, region, region.heard.racks["rack1"].last))
         assert len(region.listener.sessions) == 1
 
 
 async def test_rack_at_a_slow_pace_waits_for_its_answers(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "ANSWER_TIMEOUT_S", 0.1)
-    pulse = build_pulse()
-    pulse.interval_s = 0.3
-    async with beating(pulse, region.target):
+    monkeypatch.setattr(module, "ANSWER_TIMEOUT_S", 0.1)
+    heartbeat = build_heartbeat()
+    heartbeat.interval_s = 0.3
+    async with beating(heartbeat, region.target):
         await eventually(lambda: is_heard(region))
         (session,) = region.listener.sessions
         last = region.heard.racks["rack1"].last
         # What is faster from now on is so once the long rest is over.
-        pulse.interval_s = 0.02
+        heartbeat.interval_s = 0.02
         await eventually(lambda: region.heard.racks["rack1"].last > last)
         assert list(region.listener.sessions) == [session]
 
 
 async def test_session_that_floods_is_closed(region: Region) -> None:
-    async with beating(build_pulse(), region.target):
+    async with beating(build_heartbeat(), region.target):
         await eventually(lambda: is_heard(region))
         session = next(iter(region.listener.sessions))
         session._frames = listener.FRAMES_LIMIT + 1
@@ -273,7 +276,7 @@ async def test_strangers_make_room_for_each_other_and_not_racks(
     region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener, "STRANGERS_LIMIT", 3)
-    async with beating(build_pulse(), region.target):
+    async with beating(build_heartbeat(), region.target):
         await eventually(lambda: is_heard(region))
         opened = [await greet(region) for _ in range(6)]
         assert len(region.listener.strangers) == 3
@@ -302,9 +305,9 @@ async def test_region_that_hangs_does_not_delay_the_others(
         writer.close()
 
     server = await asyncio.start_server(hang, HOST, port)
-    pulse = build_pulse()
-    async with beating(pulse, Target(HOST, port), region.target):
-        await eventually(lambda: pulse.answered == {region.target: 7})
+    heartbeat = build_heartbeat()
+    async with beating(heartbeat, Target(HOST, port), region.target):
+        await eventually(lambda: heartbeat.answered == {region.target: 7})
         assert is_heard(region)
     over.set()
     server.close()
@@ -319,3 +322,8 @@ def test_backoff_grows_and_is_bounded_and_random() -> None:
     assert len(set(waits)) > 10
     backoff.reset()
     assert backoff.next() <= 0.2
+
+
+def heard_pace(region: Region) -> float:
+    """Seconds between two frames, as the rack says it."""
+    return region.heard.racks["rack1"].interval_s

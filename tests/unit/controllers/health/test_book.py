@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from rackrelay.controllers.health.book import EvidenceBook, counts
-from rackrelay.controllers.health.sighting import Sighting, Voice
+from rackrelay.controllers.health.sighting import RegionReport, Sighting
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.observed import Heard, NameServer, PeerSight, RackBeat, RackInterface
+from rackrelay.nameservers.server import NameServer
+from rackrelay.protocol.heard_document import Heard, HeardRack
+from rackrelay.protocol.status_document import PeerObservation, RackInterface
 from rackrelay.zone.evidence import HEALTHY, judge
 from tests import gen
 
@@ -77,9 +79,9 @@ def test_what_a_rack_hears_of_others_counts_for_as_long_as_its_agent_does(
     found = book()
     owners = {RACK1: gen.region(detection=FailureDetection(misses=misses))}
     (sighting,) = found.track(owners, owners)
-    peer = PeerSight(ip_network("10.10.0.0/24"), ip_address("10.10.0.3"), heard=True)
+    peer = PeerObservation(ip_network("10.10.0.0/24"), ip_address("10.10.0.3"), heard=True)
     sighting.status, sighting.status_at = gen.status(peers=(peer,)), 1.0
-    assert ("rack1" in found.sights(gen.NAMESPACE, 1.0 + age_s)) == counts
+    assert ("rack1" in found.peer_observations(gen.NAMESPACE, 1.0 + age_s)) == counts
     assert (judge(gen.evidence(status_at=1.0, answered_at=1.0), 1.0 + age_s, sighting.detection) == HEALTHY) == counts
 
 
@@ -238,7 +240,7 @@ def test_region_that_hangs_can_tell_for_as_long_as_its_racks_may_be_silent() -> 
         found = book()
         region = gen.region(detection=detection)
         found.track([replica, RACK1], {replica: region, RACK1: region})
-        found.hear(replica, Heard(1, "e1", True, {"rack1": RackBeat(True, 7)}), 0.0)
+        found.hear(replica, Heard(1, "e1", True, {"rack1": HeardRack(True, 7)}), 0.0)
         found.hear(replica, Heard(1, "e1", False), 10.0)
         assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s - 0.1) is True
         assert found.heard(gen.NAMESPACE, "rack1", 10.0 + fresh_s + 0.1) is None
@@ -255,11 +257,11 @@ def test_replicas_of_another_region_do_not_bear_witness() -> None:
 
 def test_replica_that_answers_before_it_is_tracked_or_after_it_is_gone_is_no_witness() -> None:
     found, replica = book(), gen.server("demo-region-0", "10.0.0.1")
-    found.hear(replica, Heard(1, "e1", True, {"rack1": RackBeat(True, 7)}), 0.0)
+    found.hear(replica, Heard(1, "e1", True, {"rack1": HeardRack(True, 7)}), 0.0)
     assert found.heard(gen.NAMESPACE, "rack1", 0.0) is None
     found.track([RACK1, replica])
     found.hear(replica, Heard(1, "e1", False), 10.0)
-    assert found.voice(gen.NAMESPACE, "rack1", 10.0) == Voice(True, 7)
+    assert found.region_report(gen.NAMESPACE, "rack1", 10.0) == RegionReport(True, 7)
     found.track([RACK1])
     found.hear(replica, Heard(1, "e1", False), 10.1)
     assert found.heard(gen.NAMESPACE, "rack1", 10.1) is None
@@ -267,7 +269,7 @@ def test_replica_that_answers_before_it_is_tracked_or_after_it_is_gone_is_no_wit
 
 def heard(*racks: str, full: bool = False, **status: Any) -> Heard:
     return Heard(
-        2, "first life", full, {rack: RackBeat(True, 1, gen.status("10.10.0.2/24", **status)) for rack in racks}
+        2, "first life", full, {rack: HeardRack(True, 1, gen.status("10.10.0.2/24", **status)) for rack in racks}
     )
 
 
@@ -300,11 +302,11 @@ def test_region_vouches_for_the_racks_that_it_hears_and_no_others() -> None:
     found = book()
     sighting, silent, _ = found.track([RACK1, gen.server("rack2", "192.0.2.2"), REGION])
     found.hear(REGION, heard("rack1", "rack2"), 100.0)
-    silence = Heard(3, "first life", False, {"rack2": RackBeat(False, 1, gen.status("10.10.0.2/24"))})
+    silence = Heard(3, "first life", False, {"rack2": HeardRack(False, 1, gen.status("10.10.0.2/24"))})
     found.hear(REGION, silence, 103.0)
-    assert (sighting.is_vouched_for(103.0), silent.is_vouched_for(103.0)) == (True, False)
+    assert (sighting.is_heard(103.0), silent.is_heard(103.0)) == (True, False)
     assert (sighting.status_at, silent.status_at) == (103.0, 100.0)
-    assert not sighting.is_vouched_for(110.0)
+    assert not sighting.is_heard(110.0)
 
 
 @pytest.mark.parametrize(

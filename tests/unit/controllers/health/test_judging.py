@@ -25,7 +25,7 @@ def test_view_of_a_rack_is_another_object_only_when_there_is_news_of_it() -> Non
 
     def look() -> list[object]:
         note_judgements(past.site, past.region)
-        return list(views_of(past.site, past.site.inventory.crews_of(past.region)))
+        return list(views_of(past.site, past.site.inventory.rack_groups_of(past.region)))
 
     first = look()
     past.wait(1.0)

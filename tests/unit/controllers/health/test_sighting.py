@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackrelay.controllers.health.sighting import Sighting, Voice
+from rackrelay.controllers.health.sighting import RegionReport, Sighting
 from rackrelay.zone.evidence import Tier, judge
 from tests import gen
 
@@ -17,7 +17,7 @@ statuses = st.none() | st.builds(
     st.integers(0, 2),
     st.integers(0, 2),
 )
-voices = st.builds(Voice, st.none() | st.booleans(), st.none() | st.integers(1, 3))
+voices = st.builds(RegionReport, st.none() | st.booleans(), st.none() | st.integers(1, 3))
 
 
 @given(
@@ -38,12 +38,12 @@ voices = st.builds(Voice, st.none() | st.booleans(), st.none() | st.integers(1, 
         times,
         st.booleans(),
     ),
-    voice=voices,
+    report=voices,
     node_ready=st.booleans(),
 )
-def test_whole_rack_is_judged_healthy(sighting: Sighting, voice: Voice, node_ready: bool) -> None:
+def test_whole_rack_is_judged_healthy(sighting: Sighting, report: RegionReport, node_ready: bool) -> None:
     if sighting.is_whole(NOW):
-        evidence = sighting.evidence(False, False, voice, node_ready)
+        evidence = sighting.evidence(False, False, report, node_ready)
         assert judge(evidence, NOW, sighting.detection).tier is Tier.HEALTHY
 
 

@@ -65,7 +65,7 @@ def test_who_is_heard_by_a_region_is_asked_seldom_and_the_others_often(large: Si
     heard, unheard = choose(large)[:2]
     for sighting in (heard, unheard):
         sighting.polled_at -= UNHEARD_INTERVAL_S
-    heard.vouched_at, unheard.vouched_at = large.now(), -math.inf
+    heard.heard_at, unheard.heard_at = large.now(), -math.inf
     assert choose(large) == [unheard]
     heard.polled_at -= 3 * SMALL_SITE / POLLS_PER_S
     assert choose(large) == [heard]

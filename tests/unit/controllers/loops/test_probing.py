@@ -10,7 +10,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
-from rackrelay.controllers.health.sighting import Voice
+from rackrelay.controllers.health.sighting import RegionReport
 from rackrelay.controllers.loops.probing import (
     BATCH,
     ask,
@@ -21,9 +21,9 @@ from rackrelay.controllers.loops.probing import (
     probe_forever,
 )
 from rackrelay.controllers.state.memory import ZoneState
-from rackrelay.model.observed import NameServer
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.probe import Prober, Question
+from rackrelay.nameservers.server import NameServer
 from tests import gen
 from tests.unit.controllers.site import Site
 
@@ -248,13 +248,13 @@ async def test_what_regions_hear_is_looked_up_for_a_silent_rack_alone(
 ) -> None:
     """At a thousand racks, four times a second, it would be most of the work."""
     looked_up: list[str] = []
-    voice = laid_out.book.voice
+    report = laid_out.book.region_report
 
-    def look_up(namespace: str, rack: str, now: float) -> Voice:
+    def look_up(namespace: str, rack: str, now: float) -> RegionReport:
         looked_up.append(rack)
-        return voice(namespace, rack, now)
+        return report(namespace, rack, now)
 
-    monkeypatch.setattr(laid_out.book, "voice", look_up)
+    monkeypatch.setattr(laid_out.book, "region_report", look_up)
     await ask_before(laid_out)
     answer(laid_out)
     enqueue_changes(laid_out, repair=False)

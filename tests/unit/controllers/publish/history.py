@@ -18,8 +18,10 @@ from rackrelay.controllers.loops.probing import enqueue_changes
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.queue import Key, Queue
 from rackrelay.controllers.routing import route
-from rackrelay.model.observed import AgentStatus, Heard, NameServer, PeerSight, RackBeat, RackInterface
 from rackrelay.model.region import RegionController
+from rackrelay.nameservers.server import NameServer
+from rackrelay.protocol.heard_document import Heard, HeardRack
+from rackrelay.protocol.status_document import AgentStatus, PeerObservation, RackInterface
 from rackrelay.zone.decision import Decision
 from rackrelay.zone.rule import RackView
 from tests import gen
@@ -166,7 +168,7 @@ class History(RuleBasedStateMachine):
         sighting = self.sighting(rack)
         others = [ip_address(f"10.10.0.{2 + i}") for i, other in enumerate(RACKS) if other != rack]
         net = ip_network("10.10.0.0/24")
-        peers = tuple(PeerSight(net, a, h) for a, h in zip(others, heard, strict=True)) if heard else ()
+        peers = tuple(PeerObservation(net, a, h) for a, h in zip(others, heard, strict=True)) if heard else ()
         status = self.status(rack, hosts, {**changes, "peers": peers})
         take_status(self.site, self.region, sighting, status)
         if status.addresses is not None:
@@ -184,7 +186,7 @@ class History(RuleBasedStateMachine):
     @rule(who=st.lists(racks, unique=True), serial=st.booleans())
     def hear(self, who: list[str], serial: bool) -> None:
         """The region replica says whom it hears."""
-        beats = {r: RackBeat(r in who, self.served if serial else None, self.sighting(r).status) for r in RACKS}
+        beats = {r: HeardRack(r in who, self.served if serial else None, self.sighting(r).status) for r in RACKS}
         self.site.book.answered(REPLICA, self.served, self.site.clock)
         take_heard(self.site, self.region.meta.key, REPLICA, Heard(1, "e1", True, beats))
 
@@ -211,7 +213,7 @@ class History(RuleBasedStateMachine):
         kept = {rack: self.sighting(rack).view for rack in RACKS}
         for rack in RACKS:
             self.sighting(rack).view = None
-        views = views_of(self.site, self.site.inventory.crews_of(self.region))
+        views = views_of(self.site, self.site.inventory.rack_groups_of(self.region))
         for rack, view in kept.items():
             self.sighting(rack).view = view
         return views

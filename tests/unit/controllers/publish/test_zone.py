@@ -10,8 +10,8 @@ from rackrelay.cluster.client import CONFIG_MAP, REGION, SUBNET
 from rackrelay.controllers.publish import zone as zone_module
 from rackrelay.controllers.publish.zone import choose_version, is_settled
 from rackrelay.errors import NotLeading, NotReady
-from rackrelay.model.observed import PeerSight, RackInterface
 from rackrelay.nameservers.push import Outcome
+from rackrelay.protocol.status_document import PeerObservation, RackInterface
 from rackrelay.zone import damping
 from rackrelay.zone.parts import split_change
 from rackrelay.zone.plan import Zone, plan_change
@@ -121,10 +121,10 @@ async def test_versions_and_what_became_of_updates_are_counted(lab: Lab) -> None
     assert tally.updates[Outcome.UNREACHABLE] >= 1
 
 
-def peers(**heard: bool) -> tuple[PeerSight, ...]:
+def peers(**heard: bool) -> tuple[PeerObservation, ...]:
     """What a rack hears of others on the subnet; r3=False: not 10.10.0.3."""
     return tuple(
-        PeerSight(ip_network("10.10.0.0/24"), ip_address(f"10.10.0.{rack[1:]}"), ok) for rack, ok in heard.items()
+        PeerObservation(ip_network("10.10.0.0/24"), ip_address(f"10.10.0.{rack[1:]}"), ok) for rack, ok in heard.items()
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rackrelay.cluster.client import CONFIG_MAP
 from rackrelay.controllers.publish import repairs
-from rackrelay.controllers.publish.verify import Rota, verify_next
+from rackrelay.controllers.publish.verify import Schedule, verify_next
 from rackrelay.controllers.state.context import PARALLEL_REPAIRS
 from rackrelay.nameservers import push
 from rackrelay.nameservers.push import Outcome
@@ -47,9 +47,9 @@ async def test_server_that_is_absurdly_ahead_spoils_publishing_for_nobody(lab: L
     assert outcome(lab, 3) is Outcome.DIFFERS
 
 
-def at_once() -> Rota:
+def at_once() -> Schedule:
     """Every server's turn is now, again and again."""
-    return Rota(every_s=1e-6, chance=lambda: 0.0)
+    return Schedule(every_s=1e-6, chance=lambda: 0.0)
 
 
 def outcome(lab: Lab, number: int) -> Outcome:
@@ -59,10 +59,10 @@ def outcome(lab: Lab, number: int) -> Outcome:
 
 async def test_comparing_servers_that_are_right_writes_nothing(lab: Lab) -> None:
     fakes = await serve_two(lab)
-    rota = at_once()
+    schedule = at_once()
     before = [len(f.record.updates) for f in fakes]
     for _ in range(4):
-        await verify_next(lab.site, rota)
+        await verify_next(lab.site, schedule)
     assert sum(f.record.transfers for f in fakes) >= 4
     assert (lab.site.client.writes, lab.site.waiting()) == ([], set())
     assert [len(f.record.updates) for f in fakes] == before
@@ -79,9 +79,9 @@ async def test_comparing_servers_that_are_right_writes_nothing(lab: Lab) -> None
 async def test_zone_that_somebody_changed_by_the_same_serial_is_put_right(lab: Lab, changed: Zone) -> None:
     fakes = await serve_two(lab)
     fakes[1].zone = changed
-    rota = at_once()
+    schedule = at_once()
     for _ in range(2):
-        await verify_next(lab.site, rota)
+        await verify_next(lab.site, schedule)
     assert outcome(lab, 3) is Outcome.DRIFTED
     assert lab.site.waiting() == {"zone demo", "region demo"}
     (event,) = [o for (kind, _, _), o in lab.site.client.objects.items() if kind == "Event"]
@@ -100,9 +100,9 @@ async def test_drifted_server_out_of_reach_is_not_forgotten_nor_waited_for(
     monkeypatch.setattr(damping, "FIRST_HOLD_S", 0.0)
     fakes = await serve_two(lab)
     fakes[1].zone = zone_of(1, 9)
-    rota = at_once()
+    schedule = at_once()
     for _ in range(2):
-        await verify_next(lab.site, rota)
+        await verify_next(lab.site, schedule)
     fakes[1].silent = True
     lab.lose(3)
     await lab.reconcile()
@@ -137,21 +137,21 @@ async def test_server_that_another_version_reached_meanwhile_is_not_blamed(lab: 
     fakes = await serve_two(lab)
     for fake in fakes:
         fake.zone = zone_of(2, 2, 3)
-    rota = at_once()
+    schedule = at_once()
     for _ in range(2):
-        await verify_next(lab.site, rota)
+        await verify_next(lab.site, schedule)
     assert lab.site.waiting() == set()
 
 
 def test_turns_are_spread_and_come_again() -> None:
     chances = iter([0.1, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5])
-    rota = Rota(100.0, lambda: next(chances))
+    schedule = Schedule(100.0, lambda: next(chances))
     servers = [gen.server(name) for name in ("a", "b", "c")]
-    assert rota.choose(servers, 0.0) is None
-    assert [rota.choose(servers, now) for now in (9.0, 10.0, 11.0)] == [None, servers[0], None]
-    assert [rota.choose(servers, now) for now in (95.0, 95.0, 95.0)] == [servers[1], servers[2], None]
-    assert rota.choose(servers, 110.0) == servers[0]
-    assert rota.choose([], 500.0) is None
+    assert schedule.choose(servers, 0.0) is None
+    assert [schedule.choose(servers, now) for now in (9.0, 10.0, 11.0)] == [None, servers[0], None]
+    assert [schedule.choose(servers, now) for now in (95.0, 95.0, 95.0)] == [servers[1], servers[2], None]
+    assert schedule.choose(servers, 110.0) == servers[0]
+    assert schedule.choose([], 500.0) is None
 
 
 async def test_server_that_hangs_in_its_repair_holds_up_no_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from rackrelay.controllers.resources import keys
 from rackrelay.controllers.resources.keys import KeyPlan, ensure_keys, volume_mark
 from rackrelay.controllers.state.memory import RegionKeys
 from rackrelay.errors import ClusterError, Conflict
-from rackrelay.model.observed import Heard, RackBeat
 from rackrelay.model.region import RegionController
+from rackrelay.protocol.heard_document import Heard, HeardRack
 from tests import gen
 from tests.unit.controllers.resources.key_site import add_rack, add_region, plan_of, rendered
 from tests.unit.controllers.site import Site
@@ -53,7 +53,7 @@ def hear(site: Site, heard: bool, **status: Any) -> None:
     region = site.cache.regions(gen.NAMESPACE)[0]
     servers = [*site.inventory.servers_of(region), replica]
     site.book.track(servers, dict.fromkeys(servers, region))
-    beat = RackBeat(heard, 1, gen.status(**status))
+    beat = HeardRack(heard, 1, gen.status(**status))
     for moment in (site.now() - 60.0, site.now()):
         site.book.hear(replica, Heard(1, "epoch", True, {"rack1": beat}), moment)
 

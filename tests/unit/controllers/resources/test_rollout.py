@@ -10,7 +10,7 @@ from rackrelay.cluster.client import DAEMON_SET, NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.resources.rollout import Candidate, Progress, choose_next, replace_outdated
 from rackrelay.controllers.state.memory import ZoneState
-from rackrelay.model.observed import PeerSight
+from rackrelay.protocol.status_document import PeerObservation
 from rackrelay.zone.evidence import Tier
 from tests import gen
 from tests.unit.controllers.site import Site
@@ -174,8 +174,8 @@ async def test_successor_that_its_peers_do_not_hear_on_the_subnet_is_waited_for(
         add_rack(laid_out, number, "one")
     addresses = {n: ip_address(f"10.10.0.{n}") for n in (1, 2, 3, 4)}
     hear(laid_out, 1)
-    hear(laid_out, 2, 3, 4, peers=tuple(PeerSight(A, address, n != 1) for n, address in addresses.items()))
-    assert await replace(laid_out, "one") == Progress(1, 4, ("r1 (PeersDeaf)",))
+    hear(laid_out, 2, 3, 4, peers=tuple(PeerObservation(A, address, n != 1) for n, address in addresses.items()))
+    assert await replace(laid_out, "one") == Progress(1, 4, ("r1 (NotHeardByPeers)",))
     assert deleted(laid_out) == []
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 from rackrelay import names
+from rackrelay.addresses import Network
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.health.judging import note_judgements
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.resources.region import networks_of_racks
 from rackrelay.controllers.state.leaving import find_leaving
-from rackrelay.model.rack import Network
 from rackrelay.model.region import RegionController
 from rackrelay.zone.evidence import Tier
 from rackrelay.zone.rule import Answer
@@ -116,7 +116,7 @@ def test_last_racks_of_a_deleted_controller_stay_in_the_name_by_the_addresses_th
 
 def test_deleted_controller_is_forgotten_with_its_last_pod(laid_out: Site) -> None:
     def known() -> set[str]:
-        laid_out.inventory.crews_of(region(laid_out))
+        laid_out.inventory.rack_groups_of(region(laid_out))
         return {name for _, name in laid_out.inventory.former_racks}
 
     assert known() == {"one", "two"}
