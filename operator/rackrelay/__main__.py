@@ -24,8 +24,9 @@ from rackrelay.controllers.loops.poll import poll_forever
 from rackrelay.controllers.loops.probing import probe_forever
 from rackrelay.controllers.loops.resync import fill_cache, resync_forever
 from rackrelay.controllers.metrics import build_metrics
-from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.work import Key
 from rackrelay.errors import RackrelayError
 from rackrelay.handlers import build_registry, build_settings
 from rackrelay.process.http import serve_health, serve_metrics

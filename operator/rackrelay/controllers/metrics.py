@@ -7,6 +7,7 @@ own only while it fails open: 5,000 of them must not be 20,000 series.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from rackrelay.controllers import work
 from rackrelay.controllers.health.judging import count_tiers, views_of
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.resources.subnet import health_reason
@@ -27,7 +28,7 @@ _SUBNET_STATES = {
     "FailOpen": "fail_open",
     "NoRacks": "no_racks",
 }
-_QUEUED = ("external", "rack", "region", "subnet", "zone")
+_QUEUED = (work.EXTERNAL, work.RACK, work.REGION, work.SUBNET, work.ZONE)
 
 
 def build_metrics(context: Context) -> str:
@@ -55,12 +56,12 @@ def _leads(context: Context) -> bool:
 def _work(context: Context) -> Iterator[Family]:
     waiting, failing = (a + b for a, b in zip(context.queue.counts(), context.publishing.counts(), strict=True))
     yield _gauge(
-        "rackrelay_queue_waiting", "Keys that wait to be reconciled.", ((waiting[k], {"kind": k}) for k in _QUEUED)
+        "rackrelay_queue_waiting", "Keys that wait to be reconciled.", ((waiting[k], {"kind": k.name}) for k in _QUEUED)
     )
     yield _gauge(
         "rackrelay_queue_failing",
         "Keys whose last reconcile failed or has to wait for something; they are tried again.",
-        ((failing[k], {"kind": k}) for k in _QUEUED),
+        ((failing[k], {"kind": k.name}) for k in _QUEUED),
     )
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from rackrelay.controllers.work import Key, Work
 from rackrelay.errors import NotLeading, NotReady, RackrelayError
 
 FIRST_DELAY_S = 0.2
@@ -16,25 +17,12 @@ MAX_DELAY_S = 30.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, order=True)
-class Key:
-    """What to reconcile: `what` is region, rack, subnet, zone or external, the last for one `server` by its address."""
-
-    what: str
-    namespace: str
-    name: str
-    server: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.namespace}/{self.name} {self.server}".rstrip()
-
-
 @dataclass
 class Queue:
-    """Dirty keys wait in the order in which they came, zones before all others; `reconcile` is awaited with one key."""
+    """Dirty keys wait by priority, then in the order in which they came; `reconcile` is awaited with one key."""
 
     reconcile: Callable[[Key], Awaitable[None]]
-    _waiting: asyncio.PriorityQueue[tuple[bool, int, Key]] = field(default_factory=asyncio.PriorityQueue)
+    _waiting: asyncio.PriorityQueue[tuple[int, int, Key]] = field(default_factory=asyncio.PriorityQueue)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _dirty: set[Key] = field(default_factory=set)
     _processing: set[Key] = field(default_factory=set)
@@ -49,9 +37,9 @@ class Queue:
         if key not in self._processing:
             self._wait(key)
 
-    def counts(self) -> tuple[Counter[str], Counter[str]]:
-        """By what they name: the keys that wait for a worker, and those whose last reconcile failed."""
-        return Counter(key.what for key in self._dirty), Counter(key.what for key in self._failures)
+    def counts(self) -> tuple[Counter[Work], Counter[Work]]:
+        """By their work: the keys that wait for a worker, and those whose last reconcile failed."""
+        return Counter(key.work for key in self._dirty), Counter(key.work for key in self._failures)
 
     def add_later(self, key: Key, delay_s: float) -> None:
         """Have a key reconciled after a while, or sooner when it is due sooner already: timers do not pile up."""
@@ -68,8 +56,7 @@ class Queue:
         self.add(key)
 
     def _wait(self, key: Key) -> None:
-        # A dead rack leaves the zone before hundreds of statuses tell of it.
-        self._waiting.put_nowait((key.what != "zone", next(self._numbers), key))
+        self._waiting.put_nowait((key.work.priority, next(self._numbers), key))
 
     async def work(self) -> None:
         """Reconcile keys for ever. Several of these may run at once."""

@@ -6,8 +6,8 @@ from rackrelay import names
 from rackrelay.addresses import Address, Network
 from rackrelay.model.region import RegionEndpoint
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid, views
-from rackrelay.render.pace import detection
 from rackrelay.render.inputs import RackInputs
+from rackrelay.render.pace import detection
 from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for racks; changes are overwritten."

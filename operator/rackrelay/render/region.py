@@ -5,8 +5,8 @@ import json
 from rackrelay import names
 from rackrelay.model.region import RegionController
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid
-from rackrelay.render.pace import detection
 from rackrelay.render.inputs import RegionInputs
+from rackrelay.render.pace import detection
 from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for region replicas; changes are overwritten."

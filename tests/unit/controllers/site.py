@@ -1,8 +1,9 @@
 """The operator's memory in front of an API server that is a dictionary."""
 
 from rackrelay.cluster.client import Kind
-from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.work import Key
 from tests import gen
 from tests.fakes.api import FakeClient
 
@@ -25,7 +26,7 @@ class Site(Context):
 
     def waiting(self) -> set[str]:
         """What is to be reconciled, now or later, such as `zone demo`; asking empties the queue."""
-        keys = {f"{k.what} {k.name}" for k in (*self.queue._dirty, *self.queue._timers)}
+        keys = {f"{k.work.name} {k.name}" for k in (*self.queue._dirty, *self.queue._timers)}
         for timer in self.queue._timers.values():
             timer.cancel()
         self.queue = Queue(never)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from rackrelay.cluster.client import RACK, REGION, SECRET
-from rackrelay.controllers import leadership
+from rackrelay.controllers import leadership, work
 from rackrelay.controllers.leadership import lead_forever, learn_keys_forever
-from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.memory import ExternalState, RegionKeys, ZoneState
+from rackrelay.controllers.work import Key
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret
 from tests import gen
 from tests.unit.controllers.site import Site
@@ -59,7 +60,7 @@ def watch(site: Site) -> list[str]:
     seen: list[str] = []
 
     async def note(key: Key) -> None:
-        seen.append(f"{key.what} {key.name}")
+        seen.append(f"{key.work.name} {key.name}")
 
     site.queue = Queue(note)
     site.put(REGION, gen.body("RegionController", "demo"))
@@ -75,7 +76,7 @@ async def cancel(task: "asyncio.Task[None]") -> None:
 
 async def test_follower_reconciles_nothing_and_the_leader_everything(site: Site, election: Election) -> None:
     seen = watch(site)
-    site.queue.add(Key("zone", *REGION_KEY))
+    site.queue.add(Key(work.ZONE, *REGION_KEY))
     task = asyncio.create_task(lead_forever(site, election))
     await asyncio.sleep(0.05)
     assert seen == []
@@ -96,13 +97,13 @@ async def test_leader_looks_after_servers_of_others_and_a_dead_one_holds_up_noth
     seen = watch(site)
     site.publishing = Queue(wait_for_ever)
     for number in range(leadership.WORKERS + 1):
-        site.publishing.add(Key("external", *REGION_KEY, f"192.0.2.{number}"))
+        site.publishing.add(Key(work.EXTERNAL, *REGION_KEY, f"192.0.2.{number}"))
     await asyncio.sleep(0.05)
     assert waiting == []
     task = asyncio.create_task(lead_forever(site, election))
     election.won.set()
     await until(lambda: len(waiting) == leadership.WORKERS + 1 and len(seen) == 3)
-    site.external[Key("external", *REGION_KEY, "192.0.2.1")] = ExternalState()
+    site.external[Key(work.EXTERNAL, *REGION_KEY, "192.0.2.1")] = ExternalState()
     election.lost.set()
     await until(lambda: election.history == ["acquired", "lost"] and not site.external)
     await cancel(task)
@@ -120,7 +121,7 @@ async def test_who_led_before_forgets_what_it_published_and_begins_anew(site: Si
     election.lost.set()
     await until(lambda: election.history == ["acquired", "lost"] and not site.zones)
     assert sighting.behind_since is None
-    site.queue.add(Key("zone", *REGION_KEY))
+    site.queue.add(Key(work.ZONE, *REGION_KEY))
     await asyncio.sleep(0.05)
     assert len(seen) == 3
     election.won.set()
@@ -139,7 +140,7 @@ async def test_lease_is_released_after_the_last_worker_has_stopped(site: Site, e
 
     watch(site)
     site.queue = Queue(work_slowly)
-    site.queue.add(Key("zone", *REGION_KEY))
+    site.queue.add(Key(work.ZONE, *REGION_KEY))
     task = asyncio.create_task(lead_forever(site, election))
     election.won.set()
     await until(lambda: len(site.queue._processing) == 3)

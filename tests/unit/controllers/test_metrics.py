@@ -7,11 +7,12 @@ import pytest
 from lab.paths import REPOSITORY
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers import work
 from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.publish.zone import decide_names
-from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.memory import ExternalState, ZoneState
+from rackrelay.controllers.work import Key
 from rackrelay.errors import NotLeading
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.external import Trouble
@@ -139,8 +140,8 @@ def test_servers_of_somebody_else(laid_out: Site) -> None:
 
 def test_queue(laid_out: Site) -> None:
     laid_out.waiting()
-    laid_out.queue.add(Key("zone", *DEMO))
-    laid_out.publishing.add(Key("external", *DEMO, "192.0.2.53"))
+    laid_out.queue.add(Key(work.ZONE, *DEMO))
+    laid_out.publishing.add(Key(work.EXTERNAL, *DEMO, "192.0.2.53"))
     waiting = values(laid_out, "rackrelay_queue_waiting")
     assert (waiting['kind="zone"'], waiting['kind="external"'], waiting['kind="rack"']) == (1, 1, 0)
     assert set(values(laid_out, "rackrelay_queue_failing").values()) == {0}

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from rackrelay.controllers import queue as module
-from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers import work
+from rackrelay.controllers.queue import Queue
+from rackrelay.controllers.work import Key
 from rackrelay.errors import ClusterError, NotLeading, NotReady
 
-A, B = Key("zone", "machines", "a"), Key("zone", "machines", "b")
+A, B = Key(work.ZONE, "machines", "a"), Key(work.ZONE, "machines", "b")
 
 
 @asynccontextmanager
@@ -70,12 +72,12 @@ async def test_keys_are_reconciled_in_order_and_once() -> None:
 async def test_zones_go_before_everything_else() -> None:
     reconciler = Reconciler()
     queue = Queue(reconciler)
-    subnets = [Key("subnet", "machines", str(number)) for number in range(500)]
-    for key in (*subnets, A, Key("rack", "machines", "a"), B):
+    subnets = [Key(work.SUBNET, "machines", str(number)) for number in range(500)]
+    for key in (*subnets, A, Key(work.RACK, "machines", "a"), B):
         queue.add(key)
     async with workers(queue, 1):
         await until(lambda: len(reconciler.seen) == 503)
-    assert reconciler.seen == [A, B, *subnets, Key("rack", "machines", "a")]
+    assert reconciler.seen == [A, B, *subnets, Key(work.RACK, "machines", "a")]
 
 
 async def test_others_have_their_turn_between_two_keys() -> None:
@@ -83,7 +85,7 @@ async def test_others_have_their_turn_between_two_keys() -> None:
     reconciler = Reconciler()
     queue = Queue(reconciler)
     for number in range(100):
-        queue.add(Key("subnet", "machines", f"s{number}"))
+        queue.add(Key(work.SUBNET, "machines", f"s{number}"))
     async with workers(queue, count=1):
         for turn in range(10):
             await asyncio.sleep(0)

@@ -4,9 +4,10 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET, Kind
+from rackrelay.controllers import work
 from rackrelay.controllers.dispatch import reconcile
-from rackrelay.controllers.queue import Key
 from rackrelay.controllers.routing import route
+from rackrelay.controllers.work import Key
 from tests import gen
 from tests.unit.controllers.site import Site
 
@@ -79,8 +80,8 @@ def test_owned_object_is_looked_after(laid_out: Site) -> None:
     assert leave(laid_out, CONFIG_MAP, "demo-region") == {"region demo", "zone demo", "rack demo"}
 
 
-@pytest.mark.parametrize("what", ["region", "zone", "rack", "subnet"])
-async def test_what_is_gone_needs_nothing(site: Site, what: str) -> None:
+@pytest.mark.parametrize("what", [work.REGION, work.ZONE, work.RACK, work.SUBNET])
+async def test_what_is_gone_needs_nothing(site: Site, what: work.Work) -> None:
     await reconcile(site, Key(what, gen.NAMESPACE, "gone"))
     assert site.client.writes == []
 
@@ -94,10 +95,10 @@ async def test_region_that_is_going_is_forgotten(laid_out: Site) -> None:
     laid_out.stored_zones[key] = ({}, gen.zone(1))
     for kind in (REGION, RACK):
         laid_out.config_hashes[(kind, *key)] = "c0ffee"
-    await reconcile(laid_out, Key("region", *key))
+    await reconcile(laid_out, Key(work.REGION, *key))
     assert (laid_out.zones, laid_out.links, laid_out.stored_zones) == ({}, {}, {})
     assert list(laid_out.config_hashes) == [(RACK, *key)], "the racks stay"
     leave(laid_out, RACK, "demo")
-    await reconcile(laid_out, Key("rack", *key))
+    await reconcile(laid_out, Key(work.RACK, *key))
     assert laid_out.config_hashes == {}
     assert laid_out.client.writes == []

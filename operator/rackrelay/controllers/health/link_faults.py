@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from rackrelay.controllers.queue import Key
+from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.work import Key
 from rackrelay.model.region import RegionController
 from rackrelay.zone import links
 from rackrelay.zone.peers import cut_off_addresses
@@ -21,5 +22,5 @@ def find_link_faults(context: Context, region: RegionController, views: Sequence
     context.links[region.meta.key] = pasts
     ends = links.settles_at(pasts, now)
     if ends is not None:
-        context.queue.add_later(Key("zone", *region.meta.key), ends - now)
+        context.queue.add_later(Key(work.ZONE, *region.meta.key), ends - now)
     return links.damp_faults(pasts, faults, now)

@@ -6,10 +6,11 @@ import time
 
 from rackrelay.agents.heartbeats import fetch_heard
 from rackrelay.agents.requests import Asker
-from rackrelay.controllers.queue import Key
+from rackrelay.controllers import work
 from rackrelay.controllers.routing import enqueue_region
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.work import Key
 from rackrelay.errors import NotReady
 from rackrelay.nameservers.server import NameServer
 from rackrelay.protocol.heard_document import Cursor, Heard
@@ -62,7 +63,7 @@ def take_heard(context: Context, region: RegionKey, replica: NameServer, heard: 
     """Note whom a region replica hears, and have what depends on it reconciled if that is news."""
     changed = context.book.hear(replica, heard, context.now())
     if heard.racks:
-        context.queue.add(Key("zone", *region))
+        context.queue.add(Key(work.ZONE, *region))
     for resource in context.inventory.live_regions() if changed else ():
         if resource.meta.key == region:
             enqueue_region(context, resource)

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
+from rackrelay.controllers import work
 from rackrelay.controllers.health.judging import note_judgements
 from rackrelay.controllers.health.sighting import Sighting
 from rackrelay.controllers.loops.rounds import Rounds
-from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.work import Key
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.probe import Prober, Question
 
@@ -113,7 +114,7 @@ def enqueue_changes(context: Context, repair: bool) -> None:
         changed = note_judgements(context, region)
         behind = note_lag(context, region)
         if changed or (behind and repair):
-            context.queue.add(Key("zone", *region.meta.key))
+            context.queue.add(Key(work.ZONE, *region.meta.key))
 
 
 def note_lag(context: Context, region: RegionController) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 
 from rackrelay import names
 from rackrelay.cluster.client import SECRET
-from rackrelay.controllers.queue import Key
+from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ExternalState
+from rackrelay.controllers.work import Key
 from rackrelay.errors import InvalidSpec
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
@@ -25,7 +26,6 @@ from rackrelay.nameservers.update import ALGORITHMS, TsigKey
 from rackrelay.render import quoting
 from rackrelay.zone.plan import Zone
 
-WHAT = "external"
 LOOK_EVERY_S = 5.0
 # What was just written is read back, and with it what somebody else wrote at the same time.
 READ_BACK_S = 1.0
@@ -58,7 +58,7 @@ logger = logging.getLogger(__name__)
 def external_keys(region: RegionController) -> list[Key]:
     """What to reconcile so that the region's external name servers have its zone."""
     external = region.external_dns
-    return [Key(WHAT, *region.meta.key, address) for address in external.primaries] if external else []
+    return [Key(work.EXTERNAL, *region.meta.key, address) for address in external.primaries] if external else []
 
 
 async def reconcile_external(context: Context, region: RegionController, key: Key) -> None:
@@ -77,7 +77,7 @@ async def reconcile_external(context: Context, region: RegionController, key: Ke
     if before is None or before.trouble != after.trouble:
         if after.trouble is not None:
             logger.warning("zone %s: %s: %s", region.domain, key.server, after.trouble.words)
-        context.queue.add(Key("region", *region.meta.key))
+        context.queue.add(Key(work.REGION, *region.meta.key))
     just_written = after.trouble is None and after.reading is None
     context.publishing.add_later(key, READ_BACK_S if just_written else LOOK_EVERY_S)
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rackrelay.controllers.queue import Key
+from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import Repair
+from rackrelay.controllers.work import Key
 from rackrelay.errors import RackrelayError
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers import push
@@ -91,5 +92,5 @@ def _note_late(
         logger.log(logging.DEBUG if isinstance(error, RackrelayError) else logging.ERROR, "%s: %r", server.name, error)
     elif state is not None and state.zone.serial == repair.serial:
         context.zones[region] = replace(state, outcomes={**state.outcomes, server: done.result()})
-    context.queue.add(Key("zone", *region))
-    context.queue.add(Key("region", *region))
+    context.queue.add(Key(work.ZONE, *region))
+    context.queue.add(Key(work.REGION, *region))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from rackrelay.cluster.client import REGION
 from rackrelay.cluster.status import post_event
-from rackrelay.controllers.queue import Key
+from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.work import Key
 from rackrelay.errors import ClusterError
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
@@ -87,8 +88,8 @@ async def _report(context: Context, region: RegionController, server: NameServer
         return
     logger.warning("zone %s: %s has other content by serial %d", region.domain, server.name, serial)
     context.zones[region.meta.key] = replace(state, outcomes={**state.outcomes, server: Outcome.DRIFTED})
-    context.queue.add(Key("zone", *region.meta.key))
-    context.queue.add(Key("region", *region.meta.key))
+    context.queue.add(Key(work.ZONE, *region.meta.key))
+    context.queue.add(Key(work.REGION, *region.meta.key))
     try:
         # It may be repaired before the region's condition is written.
         await post_event(context.client, REGION, region.meta, content_differs([server.name]))

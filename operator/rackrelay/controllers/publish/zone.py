@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rackrelay.cluster.client import REGION
+from rackrelay.controllers import work
 from rackrelay.controllers.health.judging import note_judgements, views_of
 from rackrelay.controllers.health.link_faults import find_link_faults
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.publish.repairs import Version, repair_all
 from rackrelay.controllers.publish.storage import read_published, write_published
-from rackrelay.controllers.queue import Key
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.work import Key
 from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.manifests.pods import safe_ttl_s
 from rackrelay.model.region import RegionController
@@ -46,7 +47,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     servers = context.inventory.servers_of(region)
     if not is_settled(context, region, servers):
         # By its failures it would be tried ever more rarely, and regions can tell after four seconds.
-        context.queue.add_later(Key("zone", *region.meta.key), UNSETTLED_S)
+        context.queue.add_later(Key(work.ZONE, *region.meta.key), UNSETTLED_S)
         raise NotReady("racks are still being asked for the first time")
     note_judgements(context, region)
     decision = decide_names(context, region)
@@ -61,7 +62,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
         context.tally.published(region.meta.key, context.now() - began)
     _remember(context, region, ZoneState(wanted, decision.answers, outcomes, problem))
     if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
-        context.queue.add_later(Key("zone", *region.meta.key), RENEW_AFTER_S)
+        context.queue.add_later(Key(work.ZONE, *region.meta.key), RENEW_AFTER_S)
 
 
 def decide_names(context: Context, region: RegionController) -> Decision:
@@ -104,7 +105,7 @@ def _note_failure(context: Context, region: RegionController, words: str) -> Non
     state = context.zones.get(region.meta.key)
     if state is not None and state.problem != words:
         context.zones[region.meta.key] = replace(state, problem=words, reason="NotWritten")
-        context.queue.add(Key("region", *region.meta.key))
+        context.queue.add(Key(work.REGION, *region.meta.key))
 
 
 def choose_version(
@@ -206,12 +207,12 @@ def _remember(context: Context, region: RegionController, state: ZoneState) -> N
     context.zones[region.meta.key] = state
     if before == state:
         return
-    context.queue.add(Key("region", *region.meta.key))
+    context.queue.add(Key(work.REGION, *region.meta.key))
     for key in external_keys(region) if before is None or before.zone != state.zone else ():
         context.publishing.add(key)
     for rack in context.inventory.racks_of(region):
-        context.queue.add(Key("rack", *rack.meta.key))
+        context.queue.add(Key(work.RACK, *rack.meta.key))
     for subnet in context.inventory.subnets_of(region):
         # One that came while the servers were being updated has no answer yet; its event has the zone decided again.
         if before is None or before.answers.get(subnet.cidr) != state.answers.get(subnet.cidr):
-            context.queue.add(Key("subnet", *subnet.meta.key))
+            context.queue.add(Key(work.SUBNET, *subnet.meta.key))

@@ -12,9 +12,10 @@ from typing import Any
 
 from rackrelay import names
 from rackrelay.cluster.client import RACK, REGION, SECRET, Kind
-from rackrelay.controllers.queue import Key
+from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.work import Key
 from rackrelay.errors import ClusterError, Conflict, NotReady
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.model.observed import Pod
@@ -60,7 +61,7 @@ async def ensure_keys(context: Context, region: RegionController) -> None:
     if plan != now:
         await _adopt(context, region, plan, now.accepted)
     if len(plan.accepted) > 1:
-        context.queue.add_later(Key("region", *region.meta.key), OVERLAP_S)
+        context.queue.add_later(Key(work.REGION, *region.meta.key), OVERLAP_S)
 
 
 async def learn_keys(context: Context, region: RegionController) -> bool:
@@ -75,7 +76,7 @@ async def learn_keys(context: Context, region: RegionController) -> bool:
     signing = int(keys[names.KEY_TSIG_SIGNING])
     tsig = TsigKey(keys[names.KEY_TSIG_NAME].decode(), keys[names.KEY_TSIG_SECRET].decode())
     context.keys[region.meta.key] = RegionKeys(tsig, agent[names.KEY_AGENT], accepted, signing, context.now(), version)
-    context.queue.add(Key("zone", *region.meta.key))
+    context.queue.add(Key(work.ZONE, *region.meta.key))
     return True
 
 
@@ -149,7 +150,7 @@ async def _adopt(context: Context, region: RegionController, plan: KeyPlan, befo
     finally:
         # Whatever became of it: a step that was taken unseen must not count as applied.
         _render_racks_anew(context, region)
-    context.queue.add(Key("region", *region.meta.key))
+    context.queue.add(Key(work.REGION, *region.meta.key))
 
 
 async def _read_back(context: Context, region: RegionController) -> None:
@@ -162,7 +163,7 @@ def _render_racks_anew(context: Context, region: RegionController) -> None:
     context.config_hashes.pop((REGION, *region.meta.key), None)
     for rack in context.inventory.racks_of(region):
         context.config_hashes.pop((RACK, *rack.meta.key), None)
-        context.queue.add(Key("rack", *rack.meta.key))
+        context.queue.add(Key(work.RACK, *rack.meta.key))
 
 
 async def _tsig_key(context: Context, region: RegionController, rotation: int) -> str:

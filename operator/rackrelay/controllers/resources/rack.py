@@ -7,12 +7,13 @@ from rackrelay import names
 from rackrelay.cluster.apply import apply_objects
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
 from rackrelay.cluster.status import write_status
+from rackrelay.controllers import work
 from rackrelay.controllers.health.judging import count_tiers, views_of
-from rackrelay.controllers.queue import Key
 from rackrelay.controllers.resources.keys import accepted_keys, volume_mark
 from rackrelay.controllers.resources.region import config_condition, refresh_volumes
 from rackrelay.controllers.resources.rollout import Progress, replace_outdated
 from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.work import Key
 from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.manifests.desired import desire_rack, find_endpoints
 from rackrelay.manifests.pods import template_digest
@@ -60,7 +61,7 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
     if context.is_decided(region):
         progress = await replace_outdated(context, region, rack, template)
         if progress.current < progress.pods:
-            context.queue.add_later(Key("rack", *rack.meta.key), RECHECK_S)
+            context.queue.add_later(Key(work.RACK, *rack.meta.key), RECHECK_S)
         if not any(found.alarming for found in readiness):
             readiness = _updating(progress) or readiness
     elif context.has_status(RACK, rack.meta):
@@ -85,7 +86,7 @@ async def _readiness(context: Context, rack: RackController, template: str) -> t
     if problems:
         return condition.waiting("PodsNotReady", "; ".join(problems), alarming=True)
     if missing:
-        context.queue.add_later(Key("rack", *rack.meta.key), RECHECK_S)
+        context.queue.add_later(Key(work.RACK, *rack.meta.key), RECHECK_S)
         refusal = await _find_refusal(context, rack)
         if refusal:
             return condition.waiting("PodsRefused", refusal, alarming=True)

@@ -8,12 +8,13 @@ from rackrelay.addresses import Network
 from rackrelay.cluster.apply import apply_objects, delete_surplus
 from rackrelay.cluster.client import CONFIG_MAP, POD, REGION, SERVICE
 from rackrelay.cluster.status import write_status
+from rackrelay.controllers import work
 from rackrelay.controllers.publish.external import external_condition, external_keys, is_looked_at, secret_trouble
 from rackrelay.controllers.publish.verify import content_differs
-from rackrelay.controllers.queue import Key
 from rackrelay.controllers.resources.keys import accepted_keys, ensure_keys, volume_mark
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.work import Key
 from rackrelay.errors import NotReady
 from rackrelay.manifests.desired import desire_region, find_endpoints, rack_networks
 from rackrelay.model import condition
@@ -34,7 +35,7 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
     namespace = region.meta.namespace
     if context.cache.owned(CONFIG_MAP, namespace, names.zone_config(region.meta.name)) is None:
         # Pods that start before the zone exists would wait for the kubelet's slow refresh of the volume.
-        context.queue.add(Key("zone", *region.meta.key))
+        context.queue.add(Key(work.ZONE, *region.meta.key))
         raise NotReady("the zone is not written yet")
     networks = networks_of_racks(context, region)
     inputs = RegionInputs(region, context.inventory.subnets_of(region), networks, accepted_keys(context, region))

@@ -12,10 +12,11 @@ from rackrelay.addresses import Address
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Client, Kind
 from rackrelay.controllers.health.book import EvidenceBook
-from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.inventory import Inventory
 from rackrelay.controllers.state.memory import ExternalState, RegionKey, RegionKeys, Repair, Replaced, ZoneState
 from rackrelay.controllers.state.tally import Tally
+from rackrelay.controllers.work import Key
 from rackrelay.manifests.containers import Image
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController

@@ -10,14 +10,16 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Kind
+from rackrelay.controllers import work
 from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.health.judging import note_judgements, views_of
 from rackrelay.controllers.loops.listen import take_heard
 from rackrelay.controllers.loops.poll import take_status
 from rackrelay.controllers.loops.probing import enqueue_changes
 from rackrelay.controllers.publish.zone import decide_names
-from rackrelay.controllers.queue import Key, Queue
+from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.routing import route
+from rackrelay.controllers.work import Key
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.server import NameServer
 from rackrelay.protocol.heard_document import Heard, HeardRack
@@ -46,7 +48,7 @@ class StillQueue(Queue):
 
     def add_later(self, key: Key, delay_s: float) -> None:
         """Noted; there is no clock."""
-        if key.what == "zone":
+        if key.work == work.ZONE:
             self.later[key] = min(delay_s, self.later.get(key, delay_s))
 
     def pass_time(self, seconds: float) -> None:
@@ -59,7 +61,7 @@ class StillQueue(Queue):
 
     def take_zones(self) -> set[Key]:
         """The zones that wait; they do not any more."""
-        waiting = {key for key in self._dirty if key.what == "zone"}
+        waiting = {key for key in self._dirty if key.work == work.ZONE}
         self._dirty.clear()
         return waiting
 

@@ -9,12 +9,13 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, REGION, SECRET
+from rackrelay.controllers import work
 from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.publish.external import external_condition, external_keys, parse_key
 from rackrelay.controllers.publish.zone import reconcile_zone
-from rackrelay.controllers.queue import Key
 from rackrelay.controllers.resources.region import reconcile_region
 from rackrelay.controllers.state.memory import RegionKeys, ZoneState
+from rackrelay.controllers.work import Key
 from rackrelay.errors import InvalidSpec
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.condition import Condition
@@ -61,7 +62,7 @@ class Outside(ExitStack):
 
     async def look(self, *addresses: str) -> Condition | None:
         for address in addresses or ADDRESSES:
-            await reconcile(self.site, Key("external", gen.NAMESPACE, "demo", address))
+            await reconcile(self.site, Key(work.EXTERNAL, gen.NAMESPACE, "demo", address))
         return external_condition(self.site, self.region)
 
     def next_look_s(self) -> dict[str, float]:
