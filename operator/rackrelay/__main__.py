@@ -18,6 +18,7 @@ from rackrelay.cluster.endpoint import find_endpoint
 from rackrelay.cluster.lease import Alone, Lease
 from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.leadership import Election, lead_forever, learn_keys_forever
 from rackrelay.controllers.loops.listen import listen_forever
 from rackrelay.controllers.loops.poll import poll_forever
@@ -91,11 +92,11 @@ def _build_context(settings: Settings, client: Client, agents: aiohttp.ClientSes
     context = Context(
         settings=settings,
         client=client,
-        cache=Cache(),
+        cache=Cache(parsers()),
         queue=Queue(dispatch),
-        publishing=Queue(dispatch),
         book=EvidenceBook(),
         agents=agents,
+        kinds=KINDS,
     )
     return context
 

@@ -15,10 +15,10 @@ import aiohttp
 import kopf
 
 from rackrelay import names
-from rackrelay.cluster.cache import KINDS, object_key
+from rackrelay.cluster.cache import object_key
 from rackrelay.cluster.client import PAGE, SELECTORS, Kind
 from rackrelay.cluster.endpoint import Endpoint
-from rackrelay.controllers.routing import route
+from rackrelay.controllers.dispatch import route
 from rackrelay.controllers.state.context import Context
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT = 2, 1, 2
@@ -37,7 +37,7 @@ def build_registry(context: Context, endpoint: Endpoint, bursts: "asyncio.Queue[
     async def login(**_: Any) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(server=endpoint.server, aiohttp_session=session)
 
-    for kind in KINDS:
+    for kind in context.cache.kinds:
         _watch(registry, context, kind, bursts)
     return registry
 

@@ -22,10 +22,11 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import REGION, SECRET
 from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.publish.external import external_condition, external_keys, reconcile_external
 from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import ZoneState
 from rackrelay.model.condition import Condition
 from rackrelay.model.region import ExternalDNS
 from rackrelay.nameservers.external import External, Unpublished, edit_external, read_external
@@ -68,7 +69,7 @@ class Stage:
     def publish(self, *hosts: int, ttl_s: int = 15, looks: int = 1) -> Condition:
         """The condition after some looks, with the zone of one subnet that has racks with these host numbers."""
         rrsets = {("10-10-0-0--24", "A"): tuple(f"10.10.0.{h}" for h in hosts)}
-        self.context.zones[self.region.meta.key] = ZoneState(Zone(DOMAIN, ttl_s, 7, rrsets), {}, {})
+        self.context.regions[self.region.meta.key].zone = ZoneState(Zone(DOMAIN, ttl_s, 7, rrsets), {}, {})
         for _ in range(looks):
             self.run(self._look())
         found = external_condition(self.context, self.region)
@@ -82,7 +83,7 @@ class Stage:
     @property
     def region(self) -> Any:
         """The RegionController."""
-        return self.context.cache.regions(gen.NAMESPACE)[0]
+        return self.context.inventory.regions(gen.NAMESPACE)[0]
 
     def run(self, work: Any) -> Any:
         """The result of what runs in the operator's network namespace."""
@@ -130,7 +131,7 @@ def stage(image_root: Path, tmp_path: Path, spaces: dict[str, Namespace]) -> Ite
         stack.callback(bind.pod.destroy)
         bind.create()
         agents: Any = None
-        context = Context(settings, client, Cache(), Queue(never), Queue(never), EvidenceBook(), agents)
+        context = Context(settings, client, Cache(parsers()), Queue(never), EvidenceBook(), agents, KINDS)
         stage = Stage(spaces["operator"], bind, context, client)
         context.cache.upsert(REGION, client.put(REGION, gen.body("RegionController", "demo", SPEC)))
         stage.put_key(bind.key)

@@ -14,6 +14,7 @@ import pytest
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Kind
 from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.queue import Queue
 from rackrelay.errors import NotLeading
@@ -110,11 +111,11 @@ class Operator:
         self.site = Site(
             settings=Settings("rackrelay/dataplane:test", (gen.NAMESPACE,)),
             client=PacedClient(server, self.pace),
-            cache=Cache(),
+            cache=Cache(parsers()),
             queue=Queue(never),
-            publishing=Queue(never),
             book=EvidenceBook(),
             agents=agents,
+            kinds=KINDS,
         )
 
     def start(self, work: Callable[[], Any]) -> "asyncio.Task[None]":
@@ -138,7 +139,7 @@ class Operator:
 async def end(operator: Operator, task: "asyncio.Task[None]") -> None:
     """It is gone, and so is what it had begun beside."""
     task.cancel()
-    beside = [repair.task for repair in operator.site.repairs.values()]
+    beside = [repair.task for state in operator.site.regions.values() for repair in state.repairs.values()]
     for repair in beside:
         repair.cancel()
     await asyncio.gather(task, *beside, return_exceptions=True)

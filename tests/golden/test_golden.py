@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import yaml
@@ -14,6 +14,7 @@ from rackrelay.agent.config.expand import expand
 from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.config.zonefile import empty_zone
 from rackrelay.agent.settings import NodeValues, parse_agent_config
+from rackrelay.model.parsing import Parsed
 from rackrelay.model.region import RegionEndpoint, parse_region
 from rackrelay.model.subnet import parse_subnet
 from rackrelay.render.inputs import RackInputs, RegionInputs
@@ -25,6 +26,14 @@ from tests.dataplane.pod import Pod
 HERE = Path(__file__).parent
 CASES = sorted(folder.name for folder in HERE.iterdir() if (folder / "input.yaml").exists())
 KINDS = ("rack", "region")
+T = TypeVar("T")
+
+
+def usable(parsed: Parsed[T]) -> T:
+    """What was parsed, of which every field is right."""
+    assert parsed.value is not None
+    assert not parsed.problem
+    return parsed.value
 
 
 def read_case(case: str) -> dict[str, Any]:
@@ -37,8 +46,8 @@ def render(case: str, kind: str, *, reverse: bool = False) -> dict[str, str]:
     """The case's configuration; `reverse` gives its resources in another order."""
     document = read_case(case)
     step = -1 if reverse else 1
-    region = parse_region(document["region"])
-    subnets = tuple(parse_subnet(s) for s in document["subnets"])[::step]
+    region = usable(parse_region(document["region"]))
+    subnets = tuple(usable(parse_subnet(s)) for s in document["subnets"])[::step]
     rotations = tuple(document.get("key_rotations", [1]))[::step]
     endpoints = tuple(RegionEndpoint(**e) for e in document["endpoints"])[::step]
     if kind == "rack":

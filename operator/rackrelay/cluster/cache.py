@@ -7,32 +7,35 @@ would take away all objects of a kind, or most Nodes, may as well be an API serv
 one agrees.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from rackrelay.cluster.client import NODE, OWNED, POD, RACK, REGION, SUBNET, Kind
+from rackrelay.cluster.client import NODE, Kind
 from rackrelay.cluster.version import Version, read_version
-from rackrelay.model.meta import Manifest
-from rackrelay.model.observed import Node, Pod, parse_node, parse_pod
-from rackrelay.model.rack import RackController, parse_rack
-from rackrelay.model.region import RegionController, parse_region
-from rackrelay.model.subnet import Subnet, parse_subnet
+from rackrelay.model.meta import Manifest, Meta
+from rackrelay.model.observed import Node, Pod
+from rackrelay.model.parsing import Parsed
 
 Key = tuple[str, str]
 T = TypeVar("T")
-KINDS = (REGION, RACK, SUBNET, POD, NODE, *OWNED)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One of our custom resources with the status that it has now."""
+    """One of our custom resources. `spec`: its model, None when nothing of it can be used.
 
-    spec: RegionController | RackController | Subnet
+    `problem`: a field that cannot be used, and why; empty when all can.
+    """
+
+    meta: Meta
+    spec: Any
     status: Mapping[str, Any]
+    problem: str = ""
 
 
 Record = Resource | Pod | Node | Manifest
+Parse = Callable[[Mapping[str, Any]], Record]
 Listed = tuple[Record, Version | None]
 
 
@@ -40,17 +43,32 @@ Listed = tuple[Record, Version | None]
 class Cache:
     """Records by kind and (namespace, name). Records are immutable; a changed object is a new record.
 
-    `doubts`: what the last LIST of a kind in a namespace did not find, and another one is to confirm. `_touched`: when
-    an event or a write last told of an object, as far as a LIST that is under way may ask.
+    `parsers`: every kind that is watched, with how an object of it becomes a record. `doubts`: what the last LIST of a
+    kind in a namespace did not find, and another one is to confirm. `_touched`: when an event or a write last told of
+    an object, as far as a LIST that is under way may ask.
     """
 
+    parsers: Mapping[Kind, Parse]
     doubts: dict[tuple[Kind, str], frozenset[Key]] = field(default_factory=dict)
-    _records: dict[Kind, dict[Key, Record]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    _records: dict[Kind, dict[Key, Record]] = field(init=False)
     _versions: dict[tuple[Kind, Key], Version | None] = field(default_factory=dict)
     _touched: dict[tuple[Kind, Key], int] = field(default_factory=dict)
     _clock: int = 0
-    _revisions: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    _derived: dict[Hashable, tuple[tuple[int, ...], Any]] = field(default_factory=dict)
+    _revisions: dict[Kind, int] = field(init=False)
+    _derived: dict[tuple[Hashable, ...], tuple[tuple[int, ...], Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._records = {kind: {} for kind in self.parsers}
+        self._revisions = dict.fromkeys(self.parsers, 0)
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """Every kind that is watched."""
+        return tuple(self.parsers)
+
+    def parse(self, kind: Kind, body: Mapping[str, Any]) -> tuple[Key, Listed]:
+        """The record of an object with its version, which need a tenth of the memory."""
+        return object_key(body), (self.parsers[kind](body), read_version(body))
 
     def upsert(self, kind: Kind, body: Mapping[str, Any]) -> tuple[Record | None, Record] | None:
         """(before, after) when the object changed in anything that counts, None otherwise."""
@@ -59,7 +77,7 @@ class Cache:
         if version is not None and known is not None and version.is_older_than(known):
             return None
         self._touch(kind, key)
-        return self._put(kind, key, (_PARSERS[kind](body), version))
+        return self._put(kind, key, (self.parsers[kind](body), version))
 
     def _put(self, kind: Kind, key: Key, listed: Listed) -> tuple[Record | None, Record] | None:
         record, self._versions[kind, key] = listed
@@ -79,9 +97,8 @@ class Cache:
     def _drop(self, kind: Kind, key: Key) -> Record | None:
         self._revisions[kind] += 1
         self._versions.pop((kind, key), None)
-        if kind in (REGION, RACK):
-            # Nobody asks any more for what was computed for it.
-            self._derived.clear()
+        # Nobody asks any more for what was computed for it.
+        self._derived = {what: known for what, known in self._derived.items() if key not in what}
         return self._records[kind].pop(key, None)
 
     def mark(self) -> int:
@@ -114,10 +131,11 @@ class Cache:
             self.doubts[kind, namespace] = gone - doubted
         return sorted(gone & doubted)
 
-    def derive(self, what: Hashable, kinds: tuple[Kind, ...], compute: Callable[[], T]) -> T:
+    def derive(self, what: tuple[Hashable, ...], kinds: tuple[Kind, ...], compute: Callable[[], T]) -> T:
         """What `compute` gives, computed anew only after objects of these kinds changed in more than their status.
 
-        Everybody who asks for the same `what` gets the same object, and must not change it.
+        Everybody who asks for the same `what` gets the same object, and must not change it. What is computed for one
+        object has its key in `what`.
         """
         now = tuple(self._revisions[kind] for kind in kinds)
         known = self._derived.get(what)
@@ -126,35 +144,33 @@ class Cache:
         value: T = known[1]
         return value
 
-    def regions(self, namespace: str) -> list[RegionController]:
-        """The RegionControllers of a namespace, by name."""
-        return self._specs(REGION, RegionController, namespace)
-
-    def racks(self, namespace: str) -> list[RackController]:
-        """The RackControllers of a namespace, by name."""
-        return self._specs(RACK, RackController, namespace)
-
-    def subnets(self, namespace: str) -> list[Subnet]:
-        """The Subnets of a namespace, by name."""
-        return self._specs(SUBNET, Subnet, namespace)
-
     def resource(self, kind: Kind, key: Key) -> Resource | None:
         """One custom resource with its status."""
         record = self._records[kind].get(key)
         return record if isinstance(record, Resource) else None
 
-    def subnet_status(self, subnet: Subnet) -> Mapping[str, Any]:
-        """The status that a Subnet has now; empty when it has none."""
-        resource = self.resource(SUBNET, subnet.meta.key)
+    def status(self, kind: Kind, key: Key) -> Mapping[str, Any]:
+        """The status that a custom resource has now; empty when it has none."""
+        resource = self.resource(kind, key)
         return resource.status if resource else {}
 
-    def pods(self, namespace: str) -> list[Pod]:
-        """Our pods in a namespace, by name."""
-        return self.derive((POD, namespace), (POD,), lambda: self._in(POD, namespace, Pod))
+    def records(self, kind: Kind, namespace: str = "") -> list[Any]:
+        """The records of a kind in a namespace, by name."""
+        return self.derive((kind, namespace), (kind,), lambda: self._in(kind, namespace))
 
-    def nodes(self) -> list[Node]:
-        """All nodes, by name."""
-        return self.derive((NODE, ""), (NODE,), lambda: self._in(NODE, "", Node))
+    def specs(self, kind: Kind, namespace: str) -> list[Any]:
+        """The models of a custom kind in a namespace, by name; those are left out of which nothing can be used."""
+
+        def compute() -> list[Any]:
+            return [r.spec for r in self._in(kind, namespace) if isinstance(r, Resource) and r.spec is not None]
+
+        return self.derive((kind, namespace, "specs"), (kind,), compute)
+
+    def each_spec(self, kind: Kind, namespace: str) -> Iterator[Any]:
+        """The same in no order: sorting thousands takes longer than looking through them."""
+        for (space, _), record in self._records[kind].items():
+            if space == namespace and isinstance(record, Resource) and record.spec is not None:
+                yield record.spec
 
     def owned(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """An object of ours as the API server has it."""
@@ -165,15 +181,9 @@ class Cache:
         """All objects of ours of one kind in a namespace."""
         return [m for (ns, _), m in self._records[kind].items() if ns == namespace and isinstance(m, dict)]
 
-    def _specs(self, kind: Kind, what: type[T], namespace: str) -> list[T]:
-        def compute() -> list[T]:
-            return [r.spec for r in self._in(kind, namespace, Resource) if isinstance(r.spec, what)]
-
-        return self.derive((kind, namespace), (kind,), compute)
-
-    def _in(self, kind: Kind, namespace: str, what: type[T]) -> list[T]:
+    def _in(self, kind: Kind, namespace: str) -> list[Record]:
         items = sorted(self._records[kind].items(), key=_by_key)
-        return [record for (ns, _), record in items if ns == namespace and isinstance(record, what)]
+        return [record for (ns, _), record in items if ns == namespace]
 
     def _touch(self, kind: Kind, key: Key) -> None:
         self._clock += 1
@@ -190,42 +200,33 @@ class Cache:
             del self._touched[what]
 
 
-def parse_records(kind: Kind, bodies: Iterable[Mapping[str, Any]]) -> dict[Key, Listed]:
-    """The records of objects with their versions, which need a tenth of the memory."""
-    return {object_key(body): (_PARSERS[kind](body), read_version(body)) for body in bodies}
-
-
 def object_key(body: Mapping[str, Any]) -> Key:
     """(namespace, name) of an object; the namespace of a Node is empty."""
     metadata = body["metadata"]
     return (metadata.get("namespace", ""), metadata["name"])
 
 
-def _spec(record: Record | None) -> object:
-    """What lists and whatever is derived from them are made of."""
-    return record.spec if isinstance(record, Resource) else record
+def parse_resource(parse: Callable[[Mapping[str, Any]], Parsed[Any]]) -> Parse:
+    """How an object of a custom kind becomes a record. `parse` gives its model."""
+
+    def parse_body(body: Mapping[str, Any]) -> Resource:
+        parsed = parse(body)
+        return Resource(Meta.parse(body), parsed.value, dict(body.get("status", {})), parsed.problem)
+
+    return parse_body
 
 
-def _by_key(item: tuple[Key, object]) -> Key:
-    return item[0]
-
-
-def _resource(parse: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any]], Record]:
-    return lambda body: Resource(parse(body), dict(body.get("status", {})))
-
-
-def _manifest(body: Mapping[str, Any]) -> Manifest:
+def parse_manifest(body: Mapping[str, Any]) -> Manifest:
     """What apply compares with. Status ticks, and managedFields are as long as the object; the workloads' counts come
     from the pods."""
     metadata = {k: v for k, v in body["metadata"].items() if k not in ("managedFields", "generation")}
     return {**{k: v for k, v in body.items() if k != "status"}, "metadata": metadata}
 
 
-_PARSERS: dict[Kind, Callable[[Mapping[str, Any]], Record]] = {
-    REGION: _resource(parse_region),
-    RACK: _resource(parse_rack),
-    SUBNET: _resource(parse_subnet),
-    POD: parse_pod,
-    NODE: parse_node,
-    **dict.fromkeys(OWNED, _manifest),
-}
+def _spec(record: Record | None) -> object:
+    """What lists and whatever is derived from them are made of."""
+    return (record.spec, record.problem) if isinstance(record, Resource) else record
+
+
+def _by_key(item: tuple[Key, object]) -> Key:
+    return item[0]

@@ -11,7 +11,16 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import EVENT, Client, Kind
 from rackrelay.errors import ClusterError
-from rackrelay.model.condition import RECONCILING, Condition, merge_conditions, transitions
+from rackrelay.model.condition import (
+    READY,
+    RECONCILING,
+    STALLED,
+    Condition,
+    merge_conditions,
+    read_condition,
+    refused,
+    transitions,
+)
 from rackrelay.model.meta import Meta
 
 logger = logging.getLogger(__name__)
@@ -24,8 +33,7 @@ async def write_status(
 
     Events come first: whoever dies before the status is written posts them again by the same names, and once.
     """
-    resource = cache.resource(kind, meta.key)
-    current = resource.status if resource else {}
+    current = cache.status(kind, meta.key)
     fields, conditions = wanted[0], tuple(wanted[1])
     before = current.get("conditions", ())
     status = {
@@ -45,6 +53,15 @@ async def write_status(
         await _announce(client, kind, meta, condition, json.dumps(current, sort_keys=True))
     cache.upsert(kind, await client.apply(kind, manifest, "status"))
     return True
+
+
+async def write_refusal(client: Client, cache: Cache, kind: Kind, meta: Meta, problem: str) -> bool:
+    """Whether anything was written: that a field of the spec cannot be used. All else in the status stays as it was."""
+    current = cache.status(kind, meta.key)
+    fields = {name: value for name, value in current.items() if name not in ("conditions", "observedGeneration")}
+    readiness = (READY, RECONCILING, STALLED)
+    others = [read_condition(c) for c in current.get("conditions", ()) if c["type"] not in readiness]
+    return await write_status(client, cache, kind, meta, (fields, [*refused(problem), *others]))
 
 
 async def _announce(client: Client, kind: Kind, meta: Meta, condition: Condition, since: str) -> None:

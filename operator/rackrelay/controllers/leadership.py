@@ -4,11 +4,11 @@ import asyncio
 import logging
 from typing import Protocol
 
-from rackrelay.controllers.publish.repairs import stop_repairs
 from rackrelay.controllers.publish.verify import verify_forever
 from rackrelay.controllers.resources.keys import learn_keys
 from rackrelay.controllers.routing import enqueue_namespace
 from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.work import Lane
 from rackrelay.errors import ClusterError
 
 WORKERS = 4
@@ -55,8 +55,8 @@ async def learn_keys_forever(context: Context) -> None:
     """Read the keys of regions that another operator made, so that agents are asked by whoever may lead next."""
     while True:
         for namespace in context.settings.region_namespaces:
-            for region in context.cache.regions(namespace):
-                if region.meta.key not in context.keys:
+            for region in context.inventory.regions(namespace):
+                if context.regions[region.meta.key].keys is None:
                     try:
                         await learn_keys(context, region)
                     except ClusterError as error:
@@ -71,11 +71,12 @@ async def _serve_term(context: Context, election: Election) -> None:
         Exception: a worker failed for good.
     """
     # Everything, because what another leader left undone is in nobody's queue, and its Secrets may be new.
-    context.keys.clear()
+    for state in context.regions.values():
+        state.begin_term()
     for namespace in context.settings.region_namespaces:
         enqueue_namespace(context, namespace)
-    tasks = [asyncio.create_task(context.queue.work(), name="worker") for _ in range(WORKERS)]
-    tasks += [asyncio.create_task(context.publishing.work(), name="publisher") for _ in range(PUBLISHERS)]
+    tasks = [asyncio.create_task(context.queue.work(Lane.OWN), name="worker") for _ in range(WORKERS)]
+    tasks += [asyncio.create_task(context.queue.work(Lane.EXTERNAL), name="publisher") for _ in range(PUBLISHERS)]
     tasks.append(asyncio.create_task(election.keep(), name="keep"))
     tasks.append(asyncio.create_task(verify_forever(context), name="verify"))
     try:
@@ -84,10 +85,8 @@ async def _serve_term(context: Context, election: Election) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        stop_repairs(context)
-        # From now on another publishes, and what this operator published says nothing of how current servers are.
-        context.zones.clear()
-        context.external.clear()
+        for state in context.regions.values():
+            state.end_term()
         context.book.forget_lag()
     for task in done:
         task.result()

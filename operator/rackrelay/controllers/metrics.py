@@ -7,12 +7,11 @@ own only while it fails open: 5,000 of them must not be 20,000 series.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rackrelay.controllers import work
 from rackrelay.controllers.health.judging import count_tiers, views_of
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.resources.subnet import health_reason
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import RegionKey, ZoneState
+from rackrelay.controllers.state.region_state import RegionKey, ZoneState
 from rackrelay.errors import NotLeading
 from rackrelay.exposition import Family, Sample, render_families
 from rackrelay.model.region import RegionController
@@ -28,7 +27,6 @@ _SUBNET_STATES = {
     "FailOpen": "fail_open",
     "NoRacks": "no_racks",
 }
-_QUEUED = (work.EXTERNAL, work.RACK, work.REGION, work.SUBNET, work.ZONE)
 
 
 def build_metrics(context: Context) -> str:
@@ -54,14 +52,16 @@ def _leads(context: Context) -> bool:
 
 
 def _work(context: Context) -> Iterator[Family]:
-    waiting, failing = (a + b for a, b in zip(context.queue.counts(), context.publishing.counts(), strict=True))
+    (waiting, failing), works = context.queue.counts(), context.kinds.works
     yield _gauge(
-        "rackrelay_queue_waiting", "Keys that wait to be reconciled.", ((waiting[k], {"kind": k.name}) for k in _QUEUED)
+        "rackrelay_queue_waiting",
+        "Keys that wait to be reconciled.",
+        ((waiting[k], {"kind": k.name}) for k in works),
     )
     yield _gauge(
         "rackrelay_queue_failing",
         "Keys whose last reconcile failed or has to wait for something; they are tried again.",
-        ((failing[k], {"kind": k.name}) for k in _QUEUED),
+        ((failing[k], {"kind": k.name}) for k in works),
     )
 
 
@@ -91,7 +91,7 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
         "Racks by tier.",
         ((n, {**_of(r.meta.key), "tier": t}) for r in regions for t, n in _racks(context, r).items()),
     )
-    decided = [(r, state) for r in regions if (state := context.zones.get(r.meta.key)) is not None]
+    decided = [(r, state) for r in regions if (state := context.regions[r.meta.key].zone) is not None]
     yield _gauge(
         "rackrelay_zone_serial",
         "Serial of the published zone.",
@@ -148,9 +148,11 @@ def _server(context: Context, server: NameServer, state: ZoneState) -> str:
 
 
 def _external(context: Context, region: RegionController) -> dict[str, int]:
-    sights = [context.external.get(key) for key in external_keys(region)]
-    failing = sum(sight is not None and sight.trouble is not None for sight in sights)
-    return {"published": sum(sight is not None for sight in sights) - failing, "failing": failing}
+    seen = [
+        state for key in external_keys(region) if (state := context.regions[region.meta.key].external.get(key.server))
+    ]
+    failing = sum(state.trouble is not None for state in seen)
+    return {"published": len(seen) - failing, "failing": failing}
 
 
 def _answered(context: Context, region: RegionController, state: ZoneState) -> list[tuple[Subnet, Answer]]:

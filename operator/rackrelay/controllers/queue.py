@@ -4,11 +4,11 @@ import asyncio
 import itertools
 import logging
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from rackrelay.controllers.work import Key, Work
+from rackrelay.controllers.work import Key, Lane, Work
 from rackrelay.errors import NotLeading, NotReady, RackrelayError
 
 FIRST_DELAY_S = 0.2
@@ -19,10 +19,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Queue:
-    """Dirty keys wait by priority, then in the order in which they came; `reconcile` is awaited with one key."""
+    """Dirty keys wait in the lane of their work, by priority and then in the order in which they came.
+
+    `reconcile` is awaited with one key.
+    """
 
     reconcile: Callable[[Key], Awaitable[None]]
-    _waiting: asyncio.PriorityQueue[tuple[int, int, Key]] = field(default_factory=asyncio.PriorityQueue)
+    _waiting: defaultdict[Lane, asyncio.PriorityQueue[tuple[int, int, Key]]] = field(
+        default_factory=lambda: defaultdict(asyncio.PriorityQueue)
+    )
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _dirty: set[Key] = field(default_factory=set)
     _processing: set[Key] = field(default_factory=set)
@@ -56,12 +61,12 @@ class Queue:
         self.add(key)
 
     def _wait(self, key: Key) -> None:
-        self._waiting.put_nowait((key.work.priority, next(self._numbers), key))
+        self._waiting[key.work.lane].put_nowait((key.work.priority, next(self._numbers), key))
 
-    async def work(self) -> None:
-        """Reconcile keys for ever. Several of these may run at once."""
+    async def work(self, lane: Lane) -> None:
+        """Reconcile the keys of a lane for ever. Several of these may run at once."""
         while True:
-            _, _, key = await self._waiting.get()
+            _, _, key = await self._waiting[lane].get()
             self._dirty.discard(key)
             self._processing.add(key)
             try:

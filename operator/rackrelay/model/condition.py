@@ -54,6 +54,11 @@ def stalled(reason: str, message: str) -> tuple[Condition, ...]:
     )
 
 
+def refused(problem: str) -> tuple[Condition, ...]:
+    """A field cannot be used; `problem` names it and says why."""
+    return stalled("InvalidSpec", f"{problem}; correct it, until then what was applied last stays")
+
+
 def merge_conditions(
     wanted: Iterable[Condition], current: Iterable[Mapping[str, Any]], generation: int, now: str
 ) -> list[dict[str, Any]]:
@@ -63,6 +68,11 @@ def merge_conditions(
     """
     before = {c["type"]: c for c in current}
     return [_merged(c, before.get(c.type, {}), generation, now) for c in sorted(wanted, key=lambda c: c.type)]
+
+
+def read_condition(written: Mapping[str, Any]) -> Condition:
+    """The condition that was written before, without its time."""
+    return Condition(written["type"], written["status"] == "True", written["reason"], written["message"])
 
 
 def transitions(wanted: Iterable[Condition], current: Iterable[Mapping[str, Any]]) -> list[Condition]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from rackrelay.model.meta import Manifest
+from rackrelay.model.parsing import SpecModel
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,30 @@ class PodSettings:
     annotations: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, Manifest] = field(default_factory=dict)
 
-    @classmethod
-    def parse(cls, spec: Mapping[str, Any]) -> "PodSettings":
-        """PodSettings from the `pods` object of a spec that the API server has validated."""
-        return cls(
-            image=spec.get("image"),
-            image_pull_secrets=tuple(spec.get("imagePullSecrets", ())),
-            node_selector=dict(spec.get("nodeSelector", {})),
-            tolerations=tuple(spec.get("tolerations", ())),
-            affinity=dict(spec.get("affinity", {})),
-            priority_class_name=spec.get("priorityClassName"),
-            labels=dict(spec.get("labels", {})),
-            annotations=dict(spec.get("annotations", {})),
-            resources=dict(spec.get("resources", {})),
+
+class PodsSpec(SpecModel):
+    """`spec.pods` as it is written. The API server judges what stands in pod templates."""
+
+    image: str | None = None
+    image_pull_secrets: list[Manifest] = []
+    node_selector: dict[str, str] = {}
+    tolerations: list[Manifest] = []
+    affinity: Manifest = {}
+    priority_class_name: str | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    resources: dict[str, Manifest] = {}
+
+    def settings(self) -> PodSettings:
+        """The settings of pods."""
+        return PodSettings(
+            image=self.image,
+            image_pull_secrets=tuple(self.image_pull_secrets),
+            node_selector=self.node_selector,
+            tolerations=tuple(self.tolerations),
+            affinity=self.affinity,
+            priority_class_name=self.priority_class_name,
+            labels=self.labels,
+            annotations=self.annotations,
+            resources=self.resources,
         )

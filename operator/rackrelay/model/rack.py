@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 from typing import Any
+
+from pydantic.networks import IPvAnyNetwork
 
 from rackrelay.addresses import Network
 from rackrelay.model.meta import Meta
-from rackrelay.model.pods import PodSettings
+from rackrelay.model.parsing import Parsed, Reference, SpecModel, read_spec
+from rackrelay.model.pods import PodSettings, PodsSpec
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,34 @@ class RackController:
     pods: PodSettings = field(default_factory=PodSettings)
 
 
-def parse_rack(body: Mapping[str, Any]) -> RackController:
-    """RackController from an object that the API server has validated and defaulted."""
-    spec = body.get("spec", {})
-    addresses = spec.get("addresses", {})
-    return RackController(
+class AddressesSpec(SpecModel):
+    """`spec.addresses`."""
+
+    include: list[IPvAnyNetwork] = []
+    exclude: list[IPvAnyNetwork] = []
+
+
+class RackSpec(SpecModel):
+    """`spec` as it is written."""
+
+    region_ref: Reference | None = None
+    addresses: AddressesSpec = AddressesSpec()
+    drained_nodes: list[str] = []
+    pods: PodsSpec = PodsSpec()
+
+
+def parse_rack(body: Mapping[str, Any]) -> Parsed[RackController]:
+    """A RackController from the object that the API server stores."""
+    parsed = read_spec(RackSpec, body.get("spec", {}))
+    spec = parsed.value
+    if spec is None:
+        return Parsed(None, parsed.problem)
+    rack = RackController(
         meta=Meta.parse(body),
-        region=spec.get("regionRef", {}).get("name"),
-        include=tuple(ip_network(c) for c in addresses.get("include", ())),
-        exclude=tuple(ip_network(c) for c in addresses.get("exclude", ())),
-        drained_nodes=frozenset(spec.get("drainedNodes", ())),
-        pods=PodSettings.parse(spec.get("pods", {})),
+        region=spec.region_ref.name if spec.region_ref else None,
+        include=tuple(spec.addresses.include),
+        exclude=tuple(spec.addresses.exclude),
+        drained_nodes=frozenset(spec.drained_nodes),
+        pods=spec.pods.settings(),
     )
+    return Parsed(rack, parsed.problem)

@@ -1,6 +1,6 @@
 """Which RegionController a RackController or a Subnet belongs to, and which Subnets count."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rackrelay.addresses import Network
 from rackrelay.errors import InvalidSpec, NotReady
@@ -55,12 +55,12 @@ def duplicates(subnets: Iterable[Subnet]) -> dict[tuple[str, str], Subnet]:
 def check_serving(
     subnet: Subnet,
     serving: Subnet | None,
-    duplicates: Mapping[tuple[str, str], Subnet],
+    older: Subnet | None,
     regions: Sequence[RegionController],
 ) -> None:
     """Whether the racks of another Subnet can serve a relayed one.
 
-    `serving`: the Subnet that it names; `duplicates`: as the function of this name gives them.
+    `serving`: the Subnet that it names; `older`: the one that has the same CIDR and counts in its place.
 
     Raises:
         NotReady: there is no such Subnet yet.
@@ -71,7 +71,6 @@ def check_serving(
     if serving.served_by is not None:
         message = f"Subnet {serving.meta.name} has no racks of its own either, name the one that serves it"
         raise InvalidSpec("spec.servedBy", f"{message}: {serving.served_by}")
-    older = duplicates.get(serving.meta.key)
     if older is not None:
         raise InvalidSpec("spec.servedBy", f"Subnet {serving.meta.name} does not count, name {older.meta.name}")
     region = resolve_region(subnet.region, regions)
@@ -80,27 +79,22 @@ def check_serving(
         raise InvalidSpec("spec.servedBy", f"{message}; name one of the same region")
 
 
-def find_overlaps(subnets: Iterable[Subnet]) -> dict[tuple[str, str], list[Subnet]]:
-    """Subnet key -> the others, by name, that share addresses with it without being equal: one lies inside the other.
-
-    Subnets that have none are left out. In O(n log n) while few lie inside each other.
-    """
-    found: dict[tuple[str, str], list[Subnet]] = {}
-    around: list[Subnet] = []
-    for subnet in sorted(subnets, key=lambda s: (s.cidr.version, s.cidr)):
-        # Networks either lie inside each other or apart; what ended before this one begins holds none that follow.
-        while around and not _holds(around[-1], subnet):
-            around.pop()
-        for other in around:
-            if other.cidr != subnet.cidr:
-                found.setdefault(other.meta.key, []).append(subnet)
-                found.setdefault(subnet.meta.key, []).append(other)
-        around.append(subnet)
-    return {key: sorted(others, key=lambda s: s.meta.name) for key, others in found.items()}
+def find_older_twin(subnet: Subnet, others: Iterable[Subnet]) -> Subnet | None:
+    """The oldest of the others with the same CIDR, if it is older: then this one does not count."""
+    twins = [other for other in others if other.cidr == subnet.cidr and not other.meta.deleting]
+    oldest = min(twins, key=_age, default=None)
+    return oldest if oldest is not None and _age(oldest) < _age(subnet) else None
 
 
-def _holds(outer: Subnet, inner: Subnet) -> bool:
-    return outer.cidr.version == inner.cidr.version and inner.cidr.network_address in outer.cidr
+def find_overlapping(subnet: Subnet, others: Iterable[Subnet]) -> list[Subnet]:
+    """Those of the others that share addresses with it: equal ones, and such that lie inside each other."""
+    version, first, last = subnet.span
+    found = []
+    for other in others:
+        theirs = other.span
+        if theirs[1] <= last and theirs[2] >= first and theirs[0] == version and other.meta.key != subnet.meta.key:
+            found.append(other)
+    return found
 
 
 def _age(subnet: Subnet) -> tuple[str, str]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
-from rackrelay.model.pods import PodSettings
+from rackrelay.model.parsing import Parsed, Reference, SpecModel, read_spec
+from rackrelay.model.pods import PodSettings, PodsSpec
 
 
 @dataclass(frozen=True)
@@ -49,32 +52,87 @@ class RegionEndpoint:
     address: str
 
 
-def parse_region(body: Mapping[str, Any]) -> RegionController:
-    """RegionController from an object that the API server has validated and defaulted."""
-    spec = body.get("spec", {})
-    dns = spec.get("dns", {})
-    return RegionController(
+class DNSSpec(SpecModel):
+    """`spec.dns`."""
+
+    forwarders: list[str] = []
+    dnssec_validation: Literal["Auto", "Enabled", "Disabled"] = "Auto"
+
+
+class HTTPSpec(SpecModel):
+    """`spec.http`."""
+
+    port: int = Field(default=5240, ge=1, le=65535)
+
+
+class TSIGSpec(SpecModel):
+    """`spec.tsig`."""
+
+    rotation: int = Field(default=1, ge=1, le=1_000_000)
+
+
+class FailureDetectionSpec(SpecModel):
+    """`spec.failureDetection`."""
+
+    interval_milliseconds: int = Field(default=250, ge=100, le=5000)
+    misses: int = Field(default=3, ge=2, le=10)
+
+
+class ExternalDNSSpec(SpecModel):
+    """`spec.external.dns`."""
+
+    addresses: list[str]
+    primaries: list[str] | None = None
+    port: int = Field(default=53, ge=1, le=65535)
+    tsig_secret_ref: Reference
+
+
+class ExternalSpec(SpecModel):
+    """`spec.external`."""
+
+    dns: ExternalDNSSpec | None = None
+
+
+class RegionSpec(SpecModel):
+    """`spec` as it is written."""
+
+    replicas: int = Field(default=3, ge=1, le=9)
+    domain: str = "maas-internal"
+    ttl_seconds: int = Field(default=15, ge=1, le=300)
+    dns: DNSSpec = DNSSpec()
+    http: HTTPSpec = HTTPSpec()
+    tsig: TSIGSpec = TSIGSpec()
+    failure_detection: FailureDetectionSpec = FailureDetectionSpec()
+    external: ExternalSpec = ExternalSpec()
+    pods: PodsSpec = PodsSpec()
+
+
+def parse_region(body: Mapping[str, Any]) -> Parsed[RegionController]:
+    """A RegionController from the object that the API server stores."""
+    parsed = read_spec(RegionSpec, body.get("spec", {}))
+    spec = parsed.value
+    if spec is None:
+        return Parsed(None, parsed.problem)
+    detection = spec.failure_detection
+    region = RegionController(
         meta=Meta.parse(body),
-        replicas=spec.get("replicas", 3),
-        domain=spec.get("domain", "maas-internal"),
-        ttl_s=spec.get("ttlSeconds", 15),
-        forwarders=tuple(dns.get("forwarders", ())),
-        dnssec_validation=dns.get("dnssecValidation", "Auto"),
-        http_port=spec.get("http", {}).get("port", 5240),
-        tsig_rotation=spec.get("tsig", {}).get("rotation", 1),
-        detection=_parse_detection(spec.get("failureDetection", {})),
-        pods=PodSettings.parse(spec.get("pods", {})),
-        external_dns=_parse_external_dns(spec.get("external", {}).get("dns")),
+        replicas=spec.replicas,
+        domain=spec.domain,
+        ttl_s=spec.ttl_seconds,
+        forwarders=tuple(spec.dns.forwarders),
+        dnssec_validation=spec.dns.dnssec_validation,
+        http_port=spec.http.port,
+        tsig_rotation=spec.tsig.rotation,
+        detection=FailureDetection(detection.interval_milliseconds / 1000, detection.misses),
+        pods=spec.pods.settings(),
+        external_dns=_external_dns(spec.external.dns),
     )
+    return Parsed(region, parsed.problem)
 
 
-def _parse_detection(spec: Mapping[str, Any]) -> FailureDetection:
-    return FailureDetection(interval_s=spec.get("intervalMilliseconds", 250) / 1000, misses=spec.get("misses", 3))
-
-
-def _parse_external_dns(spec: Mapping[str, Any] | None) -> ExternalDNS | None:
+def _external_dns(spec: ExternalDNSSpec | None) -> ExternalDNS | None:
     if spec is None:
         return None
-    addresses = tuple(spec["addresses"])
-    primaries = tuple(spec.get("primaries", addresses))
-    return ExternalDNS(addresses, primaries, spec["tsigSecretRef"]["name"], spec.get("port", 53))
+    addresses = tuple(spec.addresses)
+    primaries = addresses if spec.primaries is None else tuple(spec.primaries)
+    return ExternalDNS(addresses, primaries, spec.tsig_secret_ref.name, spec.port)

@@ -8,6 +8,7 @@ from rackrelay import names
 from rackrelay.cluster.apply import apply_objects, delete_surplus, differs, stamp
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import CONFIG_MAP, SERVICE
+from rackrelay.controllers.kinds import parsers
 from tests import gen
 from tests.fakes.api import FakeClient
 
@@ -77,7 +78,7 @@ def test_stamp_leaves_the_manifest_and_its_annotations_as_they_are() -> None:
 
 
 async def test_object_is_written_once() -> None:
-    client, cache = FakeClient(), Cache()
+    client, cache = FakeClient(), Cache(parsers())
     assert await apply_objects(client, cache, [config_map(a="1")]) == 1
     assert await apply_objects(client, cache, [config_map(a="1")]) == 0
     assert await apply_objects(client, cache, [config_map(a="2")]) == 1
@@ -85,13 +86,13 @@ async def test_object_is_written_once() -> None:
 
 
 async def test_field_that_is_no_longer_wanted_is_written_away() -> None:
-    client, cache = FakeClient(), Cache()
+    client, cache = FakeClient(), Cache(parsers())
     await apply_objects(client, cache, [config_map(a="1", b="2")])
     assert await apply_objects(client, cache, [config_map(a="1")]) == 1
 
 
 async def test_edit_by_somebody_else_is_put_back() -> None:
-    client, cache = FakeClient(), Cache()
+    client, cache = FakeClient(), Cache(parsers())
     await apply_objects(client, cache, [config_map(a="1")])
     (live,) = client.objects.values()
     cache.upsert(CONFIG_MAP, {**live, "data": {"a": "edited"}})
@@ -99,7 +100,7 @@ async def test_edit_by_somebody_else_is_put_back() -> None:
 
 
 async def test_surplus_of_this_owner_alone_is_deleted() -> None:
-    client, cache = FakeClient(), Cache()
+    client, cache = FakeClient(), Cache(parsers())
     mine, old, others = config_map("mine", "uid-1"), config_map("old", "uid-1"), config_map("others", "uid-2")
     for manifest in (mine, old, others, config_map("nobodys")):
         cache.upsert(CONFIG_MAP, client.put(CONFIG_MAP, manifest))

@@ -9,6 +9,7 @@ import pytest
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import SUBNET
 from rackrelay.cluster.status import rfc3339, write_status
+from rackrelay.controllers.kinds import parsers
 from rackrelay.errors import ClusterError
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
@@ -20,7 +21,7 @@ READY = condition.ready("done")
 
 
 def make() -> tuple[FakeClient, Cache]:
-    client, cache = FakeClient(), Cache()
+    client, cache = FakeClient(), Cache(parsers())
     cache.upsert(SUBNET, client.put(SUBNET, gen.body("Subnet", "a", {"cidr": "10.10.0.0/24"}, generation=3)))
     return client, cache
 

@@ -9,6 +9,7 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.queue import Queue
 from rackrelay.process.settings import Settings
@@ -27,11 +28,11 @@ async def site() -> AsyncIterator[Site]:
         yield Site(
             settings=SETTINGS,
             client=FakeClient(),
-            cache=Cache(),
+            cache=Cache(parsers()),
             queue=Queue(never),
-            publishing=Queue(never),
             book=EvidenceBook(),
             agents=agents,
+            kinds=KINDS,
         )
 
 

@@ -3,6 +3,7 @@
 from rackrelay.cluster.client import Kind
 from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.context import Context
+from rackrelay.controllers.state.region_state import RegionKeys, ZoneState
 from rackrelay.controllers.work import Key
 from tests import gen
 from tests.fakes.api import FakeClient
@@ -23,6 +24,18 @@ class Site(Context):
         stored = self.client.put(kind, body)
         self.cache.upsert(kind, stored)
         return stored
+
+    def zone_state(self, region: str = "demo") -> ZoneState:
+        """The zone as this operator decided and published it last."""
+        state = self.regions[(gen.NAMESPACE, region)].zone
+        assert state is not None
+        return state
+
+    def region_keys(self, region: str = "demo") -> RegionKeys:
+        """The keys that this operator has read."""
+        keys = self.regions[(gen.NAMESPACE, region)].keys
+        assert keys is not None
+        return keys
 
     def waiting(self) -> set[str]:
         """What is to be reconciled, now or later, such as `zone demo`; asking empties the queue."""

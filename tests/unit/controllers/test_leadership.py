@@ -9,8 +9,8 @@ from rackrelay.cluster.client import RACK, REGION, SECRET
 from rackrelay.controllers import leadership, work
 from rackrelay.controllers.leadership import lead_forever, learn_keys_forever
 from rackrelay.controllers.queue import Queue
-from rackrelay.controllers.state.memory import ExternalState, RegionKeys, ZoneState
-from rackrelay.controllers.work import Key
+from rackrelay.controllers.state.region_state import ExternalState, RegionKeys, ZoneState
+from rackrelay.controllers.work import Key, Lane
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret
 from tests import gen
 from tests.unit.controllers.site import Site
@@ -90,22 +90,25 @@ async def test_leader_looks_after_servers_of_others_and_a_dead_one_holds_up_noth
 ) -> None:
     waiting: list[str] = []
 
-    async def wait_for_ever(key: Key) -> None:
+    async def wait_for_external(key: Key) -> None:
+        if key.work != work.EXTERNAL:
+            seen.append(f"{key.work.name} {key.name}")
+            return
         waiting.append(key.server)
         await asyncio.Event().wait()
 
     seen = watch(site)
-    site.publishing = Queue(wait_for_ever)
+    site.queue = Queue(wait_for_external)
     for number in range(leadership.WORKERS + 1):
-        site.publishing.add(Key(work.EXTERNAL, *REGION_KEY, f"192.0.2.{number}"))
+        site.queue.add(Key(work.EXTERNAL, *REGION_KEY, f"192.0.2.{number}"))
     await asyncio.sleep(0.05)
     assert waiting == []
     task = asyncio.create_task(lead_forever(site, election))
     election.won.set()
     await until(lambda: len(waiting) == leadership.WORKERS + 1 and len(seen) == 3)
-    site.external[Key(work.EXTERNAL, *REGION_KEY, "192.0.2.1")] = ExternalState()
+    site.regions[REGION_KEY].external["192.0.2.1"] = ExternalState()
     election.lost.set()
-    await until(lambda: election.history == ["acquired", "lost"] and not site.external)
+    await until(lambda: election.history == ["acquired", "lost"] and not site.regions[REGION_KEY].external)
     await cancel(task)
 
 
@@ -114,19 +117,19 @@ async def test_who_led_before_forgets_what_it_published_and_begins_anew(site: Si
     task = asyncio.create_task(lead_forever(site, election))
     election.won.set()
     await until(lambda: len(seen) == 3)
-    site.zones[REGION_KEY] = ZoneState(gen.zone(7), {}, {})
+    site.regions[REGION_KEY].zone = ZoneState(gen.zone(7), {}, {})
     (sighting,) = site.book.track([gen.server()])
     sighting.behind_since = 1.0
-    site.keys[REGION_KEY] = RegionKeys(gen.KEY, b"of a Secret that was replaced")
+    site.regions[REGION_KEY].keys = RegionKeys(gen.KEY, b"of a Secret that was replaced")
     election.lost.set()
-    await until(lambda: election.history == ["acquired", "lost"] and not site.zones)
+    await until(lambda: election.history == ["acquired", "lost"] and site.regions[REGION_KEY].zone is None)
     assert sighting.behind_since is None
     site.queue.add(Key(work.ZONE, *REGION_KEY))
     await asyncio.sleep(0.05)
     assert len(seen) == 3
     election.won.set()
     await until(lambda: len(seen) == 6)
-    assert site.keys == {}
+    assert site.regions[REGION_KEY].keys is None
     await cancel(task)
 
 
@@ -151,7 +154,7 @@ async def test_lease_is_released_after_the_last_worker_has_stopped(site: Site, e
 async def test_worker_that_fails_for_good_ends_the_operator_and_frees_the_lease(
     site: Site, election: Election, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def break_down() -> None:
+    async def break_down(lane: Lane) -> None:
         raise RuntimeError("a bug in the queue")
 
     watch(site)
@@ -168,12 +171,12 @@ async def test_follower_learns_the_keys_that_another_made(site: Site, monkeypatc
     task = asyncio.create_task(learn_keys_forever(site))
     site.client.put(SECRET, build_keys_secret(*REGION_KEY, {1: gen.KEY.secret}, ((1,), 1)))
     await asyncio.sleep(0.05)
-    assert site.keys == {}
+    assert site.regions[REGION_KEY].keys is None
     site.client.fail = True
     await asyncio.sleep(0.05)
     site.client.put(SECRET, build_agent_secret(*REGION_KEY, "agent key"))
     site.client.fail = False
-    await until(lambda: REGION_KEY in site.keys)
-    assert site.keys[REGION_KEY].agent == b"agent key"
+    await until(lambda: site.regions[REGION_KEY].keys is not None)
+    assert site.region_keys().agent == b"agent key"
     assert site.client.writes == []
     await cancel(task)

@@ -11,7 +11,7 @@ from rackrelay.controllers import work
 from rackrelay.controllers.metrics import build_metrics
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.publish.zone import decide_names
-from rackrelay.controllers.state.memory import ExternalState, ZoneState
+from rackrelay.controllers.state.region_state import ExternalState, ZoneState
 from rackrelay.controllers.work import Key
 from rackrelay.errors import NotLeading
 from rackrelay.model.region import RegionController
@@ -38,7 +38,7 @@ def laid_out(site: Site) -> Site:
     see(site, 1, "10.10.0.1/24")
     see(site, 2, "10.10.0.2/24", serial=6)
     see(site, 3, "10.10.0.3/24", "10.30.0.3/24", misses=3)
-    site.zones[DEMO] = ZoneState(gen.zone(7), decide_names(site, region(site)).answers, {})
+    site.regions[DEMO].zone = ZoneState(gen.zone(7), decide_names(site, region(site)).answers, {})
     return site
 
 
@@ -57,7 +57,7 @@ def see(site: Site, number: int, *interfaces: str, serial: int = 7, misses: int 
 
 
 def region(site: Site) -> RegionController:
-    return site.cache.regions(gen.NAMESPACE)[0]
+    return site.inventory.regions(gen.NAMESPACE)[0]
 
 
 def values(site: Site, name: str) -> dict[str, float]:
@@ -91,8 +91,8 @@ def test_state_of_a_region(laid_out: Site) -> None:
 
 def test_server_with_other_content_by_the_right_serial_is_out_of_date(laid_out: Site) -> None:
     (server, *_) = laid_out.inventory.servers_of(region(laid_out))
-    state = laid_out.zones[DEMO]
-    laid_out.zones[DEMO] = ZoneState(state.zone, state.answers, {server: Outcome.DRIFTED})
+    state = laid_out.zone_state()
+    laid_out.regions[DEMO].zone = ZoneState(state.zone, state.answers, {server: Outcome.DRIFTED})
     assert values(laid_out, "rackrelay_zone_servers")['state="outdated"'] == 2
 
 
@@ -128,8 +128,9 @@ def publish_outside(site: Site) -> None:
     servers = {"addresses": ["192.0.2.53", "192.0.2.54"], "tsigSecretRef": {"name": "outside"}}
     site.put(REGION, gen.body("RegionController", "demo", {"external": {"dns": servers}}))
     first, second = external_keys(region(site))
-    site.external[first] = ExternalState()
-    site.external[second] = ExternalState(trouble=Trouble("KeyRefused", "refuses the key"))
+    seen = site.regions[DEMO].external
+    seen[first.server] = ExternalState()
+    seen[second.server] = ExternalState(trouble=Trouble("KeyRefused", "refuses the key"))
 
 
 def test_servers_of_somebody_else(laid_out: Site) -> None:
@@ -141,7 +142,7 @@ def test_servers_of_somebody_else(laid_out: Site) -> None:
 def test_queue(laid_out: Site) -> None:
     laid_out.waiting()
     laid_out.queue.add(Key(work.ZONE, *DEMO))
-    laid_out.publishing.add(Key(work.EXTERNAL, *DEMO, "192.0.2.53"))
+    laid_out.queue.add(Key(work.EXTERNAL, *DEMO, "192.0.2.53"))
     waiting = values(laid_out, "rackrelay_queue_waiting")
     assert (waiting['kind="zone"'], waiting['kind="external"'], waiting['kind="rack"']) == (1, 1, 0)
     assert set(values(laid_out, "rackrelay_queue_failing").values()) == {0}
@@ -154,7 +155,7 @@ def test_number_of_series_does_not_grow_with_subnets(laid_out: Site) -> None:
     before = series()
     for number in range(200):
         laid_out.put(SUBNET, gen.body("Subnet", f"more-{number}", {"cidr": f"10.40.{number}.0/24"}))
-    laid_out.zones[DEMO] = ZoneState(gen.zone(7), decide_names(laid_out, region(laid_out)).answers, {})
+    laid_out.regions[DEMO].zone = ZoneState(gen.zone(7), decide_names(laid_out, region(laid_out)).answers, {})
     assert series() == before
 
 

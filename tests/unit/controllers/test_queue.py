@@ -9,7 +9,7 @@ import pytest
 from rackrelay.controllers import queue as module
 from rackrelay.controllers import work
 from rackrelay.controllers.queue import Queue
-from rackrelay.controllers.work import Key
+from rackrelay.controllers.work import Key, Lane
 from rackrelay.errors import ClusterError, NotLeading, NotReady
 
 A, B = Key(work.ZONE, "machines", "a"), Key(work.ZONE, "machines", "b")
@@ -17,7 +17,7 @@ A, B = Key(work.ZONE, "machines", "a"), Key(work.ZONE, "machines", "b")
 
 @asynccontextmanager
 async def workers(queue: Queue, count: int = 3) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(queue.work()) for _ in range(count)]
+    tasks = [asyncio.create_task(queue.work(Lane.OWN)) for _ in range(count)]
     try:
         yield
     finally:

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from rackrelay import names
 from rackrelay.model.detection import FailureDetection
-from rackrelay.model.rack import parse_rack
-from rackrelay.model.region import ExternalDNS, RegionController, parse_region
-from rackrelay.model.subnet import Subnet, parse_subnet
+from rackrelay.model.parsing import SpecModel
+from rackrelay.model.rack import RackSpec
+from rackrelay.model.region import ExternalDNS, RegionController, RegionSpec
+from rackrelay.model.subnet import Subnet, SubnetSpec
 from rackrelay.zone.evidence import Tier
 
 FOLDER = Path(__file__).parents[3] / "crds"
@@ -108,46 +109,38 @@ def test_defaults_are_the_models_defaults() -> None:
     assert Subnet.allow_proxy is spec["allowProxy"]["default"]
 
 
-class Recorded(dict[str, Any]):
-    """A mapping that remembers which keys were read, below itself too."""
+BOUNDS = {"minimum": "ge", "maximum": "le"}
 
-    def __init__(self, content: dict[str, Any], path: str, read: set[str]) -> None:
-        super().__init__(
-            {k: Recorded(v, f"{path}.{k}", read) if isinstance(v, dict) else v for k, v in content.items()}
-        )
-        self.path, self.read = path, read
 
-    def __getitem__(self, key: str) -> Any:
-        self.read.add(f"{self.path}.{key}")
-        return super().__getitem__(key)
+def check_model(path: str, model: type[SpecModel], schema: dict[str, Any]) -> None:
+    """Both have the same fields with the same bounds and choices, below as well."""
+    declared, read = schema["properties"], {field.alias or name: field for name, field in model.model_fields.items()}
+    assert read.keys() == declared.keys(), path
+    for name, field in read.items():
+        bounds = {rule: value for part in field.metadata for rule, value in vars_of(part).items() if value is not None}
+        assert bounds == {BOUNDS[k]: v for k, v in declared[name].items() if k in BOUNDS}, f"{path}.{name}"
+        inner = [t for t in (field.annotation, *get_args(field.annotation)) if is_model(t)]
+        for part in inner:
+            check_model(f"{path}.{name}", part, declared[name])
+        if not inner and "enum" in declared[name]:
+            assert list(get_args(field.annotation)) == declared[name]["enum"], f"{path}.{name}"
 
-    def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(f"{self.path}.{key}")
-        return super().get(key, default)
+
+def vars_of(part: Any) -> dict[str, Any]:
+    return {rule: getattr(part, rule, None) for rule in BOUNDS.values()}
+
+
+def is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, SpecModel)
 
 
 @pytest.mark.parametrize(
-    ("plural", "parse", "spec"),
-    [
-        (
-            names.REGION_PLURAL,
-            parse_region,
-            {"dns": {}, "http": {}, "tsig": {}, "failureDetection": {}, "external": {}, "pods": {}},
-        ),
-        (names.RACK_PLURAL, parse_rack, {"regionRef": {"name": "a"}, "addresses": {}, "pods": {}}),
-        (names.SUBNET_PLURAL, parse_subnet, {"cidr": "10.10.0.0/24", "regionRef": {"name": "a"}}),
-    ],
+    ("plural", "model"),
+    [(names.REGION_PLURAL, RegionSpec), (names.RACK_PLURAL, RackSpec), (names.SUBNET_PLURAL, SubnetSpec)],
     ids=PLURALS,
 )
-def test_every_field_of_spec_is_read_by_the_model(plural: str, parse: Any, spec: dict[str, Any]) -> None:
-    read: set[str] = set()
-    parse({"metadata": {"name": "a"}, "spec": Recorded(spec, "spec", read)})
-    declared = {
-        f"spec.{name}" + (f".{inner}" if inner else "")
-        for name, field in schema_of(plural)["properties"]["spec"]["properties"].items()
-        for inner in ("", *field.get("properties", {}))
-    }
-    assert read == declared
+def test_model_reads_every_field_within_the_same_bounds(plural: str, model: type[SpecModel]) -> None:
+    check_model("spec", model, schema_of(plural)["properties"]["spec"])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import ip_interface, ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -10,14 +10,23 @@ from rackrelay import names
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
 from rackrelay.model.observed import Node, parse_node, parse_pod
-from rackrelay.model.pods import PodSettings
+from rackrelay.model.parsing import Parsed
+from rackrelay.model.pods import PodSettings, PodsSpec
 from rackrelay.model.rack import RackController, parse_rack
 from rackrelay.model.region import ExternalDNS, RegionController, parse_region
 from rackrelay.model.subnet import Subnet, parse_subnet
 from rackrelay.protocol.status_document import AgentStatus, RackInterface, parse_agent_status
 from tests import gen
 
+T = TypeVar("T")
 META = Meta(gen.NAMESPACE, "demo", "uid-demo", 1)
+
+
+def whole(parsed: Parsed[T]) -> T:
+    """What was parsed, of which every field can be used."""
+    assert not parsed.problem
+    assert parsed.value is not None
+    return parsed.value
 
 
 def test_meta() -> None:
@@ -53,7 +62,7 @@ def test_region_with_every_field() -> None:
             }
         },
     }
-    assert parse_region(gen.body("RegionController", spec=spec)) == RegionController(
+    assert whole(parse_region(gen.body("RegionController", spec=spec))) == RegionController(
         META, 5, "racks.example.com", 30, ("192.0.2.53", "2001:db8::53"), "Disabled", 80, 3,
         FailureDetection(interval_s=0.1, misses=5), PodSettings(image="registry.example.com/dataplane:1"),
         ExternalDNS(("192.0.2.54",), ("192.0.2.55",), "outside", 5353),
@@ -61,14 +70,16 @@ def test_region_with_every_field() -> None:
 
 
 def test_region_without_fields_has_the_defaults_of_its_definition() -> None:
-    assert parse_region(gen.body("RegionController")) == RegionController(META)
+    assert whole(parse_region(gen.body("RegionController"))) == RegionController(META)
 
 
 def test_external_servers_are_all_primaries_unless_some_are_named() -> None:
     spec = {"external": {"dns": {"addresses": ["192.0.2.54", "192.0.2.55"], "tsigSecretRef": {"name": "outside"}}}}
     both = ("192.0.2.54", "192.0.2.55")
-    assert parse_region(gen.body("RegionController", spec=spec)).external_dns == ExternalDNS(both, both, "outside")
-    assert parse_region(gen.body("RegionController", spec={"external": {}})).external_dns is None
+    assert whole(parse_region(gen.body("RegionController", spec=spec))).external_dns == ExternalDNS(
+        both, both, "outside"
+    )
+    assert whole(parse_region(gen.body("RegionController", spec={"external": {}}))).external_dns is None
 
 
 def test_rack_with_every_field() -> None:
@@ -78,7 +89,7 @@ def test_rack_with_every_field() -> None:
         "drainedNodes": ["rack2", "rack1"],
         "pods": {"nodeSelector": {"a": "b"}},
     }
-    assert parse_rack(gen.body("RackController", spec=spec)) == RackController(
+    assert whole(parse_rack(gen.body("RackController", spec=spec))) == RackController(
         META,
         "demo",
         (ip_network("10.0.0.0/8"),),
@@ -89,7 +100,7 @@ def test_rack_with_every_field() -> None:
 
 
 def test_rack_without_fields() -> None:
-    assert parse_rack(gen.body("RackController")) == RackController(META)
+    assert whole(parse_rack(gen.body("RackController"))) == RackController(META)
 
 
 def test_subnet_with_every_field() -> None:
@@ -102,12 +113,14 @@ def test_subnet_with_every_field() -> None:
         "dnsServers": ["192.0.2.53"],
         "servedBy": "prov",
     }
-    parsed = parse_subnet(gen.body("Subnet", spec=spec))
+    parsed = whole(parse_subnet(gen.body("Subnet", spec=spec)))
     assert parsed == Subnet(META, ip_network("fd00:10::/64"), "demo", False, False, False, ("192.0.2.53",), "prov")
 
 
 def test_subnet_without_fields_allows_everything() -> None:
-    assert parse_subnet(gen.body("Subnet", spec={"cidr": "10.10.0.0/24"})) == Subnet(META, ip_network("10.10.0.0/24"))
+    assert whole(parse_subnet(gen.body("Subnet", spec={"cidr": "10.10.0.0/24"}))) == Subnet(
+        META, ip_network("10.10.0.0/24")
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,6 +136,53 @@ def test_machines_use_names_only_where_they_can_look_them_up(changes: dict[str, 
     assert gen.subnet("10.10.0.0/24", **changes).machines_use_names is expected
 
 
+@pytest.mark.parametrize(
+    ("parse", "spec", "problem", "rest"),
+    [
+        (parse_subnet, {"cidr": "10.10.0.5/24"}, "spec.cidr: value is not a valid IPv4 or IPv6 network", None),
+        (parse_subnet, {}, "spec.cidr: field required", None),
+        (
+            parse_subnet,
+            {"cidr": "10.10.0.0/24", "allowDNS": "no"},
+            "spec.allowDNS: input should be a valid bool",
+            {},
+        ),
+        (parse_subnet, {"cidr": "10.10.0.0/24", "regionRef": {}}, "spec.regionRef.name: field required", {}),
+        (
+            parse_rack,
+            {"addresses": {"include": ["10.0.0.0/8", "ten"]}},
+            "spec.addresses.include[1]: value is not a valid IPv4 or IPv6 network, got 'ten'",
+            {"include": (ip_network("10.0.0.0/8"),)},
+        ),
+        (parse_region, {"replicas": 0}, "spec.replicas: input should be greater than or equal to 1, got 0", {}),
+        (parse_region, {"replicas": 0, "ttlSeconds": "x"}, "spec.replicas: ", {}),
+        (
+            parse_region,
+            {"external": {"dns": {"addresses": ["192.0.2.1"]}}},
+            "spec.external.dns.tsigSecretRef: ",
+            {},
+        ),
+        (parse_region, {"pods": {"nodeSelector": "all"}}, "spec.pods.nodeSelector: input should be a valid dict", {}),
+    ],
+)
+def test_field_that_cannot_be_used_is_named_and_counts_as_absent(
+    parse: Any, spec: dict[str, Any], problem: str, rest: dict[str, Any] | None
+) -> None:
+    """An older definition may have let it in, or somebody else's."""
+    parsed = parse(gen.body("Any", spec=spec))
+    assert parsed.problem.startswith(problem)
+    if rest is None:
+        assert parsed.value is None
+        return
+    without = whole(parse(gen.body("Any", spec={k: v for k, v in spec.items() if k == "cidr"})))
+    assert parsed.value == replace(without, **rest)
+
+
+def test_what_is_wrong_everywhere_is_another_document() -> None:
+    parsed = parse_rack(gen.body("RackController", spec={"drainedNodes": list(range(100))}))
+    assert parsed == Parsed(None, "spec.drainedNodes[0]: input should be a valid string, got 0")
+
+
 def test_pod_settings_pass_everything_through() -> None:
     spec = {
         "image": "x:1",
@@ -135,7 +195,7 @@ def test_pod_settings_pass_everything_through() -> None:
         "annotations": {"a": "2"},
         "resources": {"squid": {"limits": {"memory": "1Gi"}}},
     }
-    assert PodSettings.parse(spec) == PodSettings(
+    assert PodsSpec.model_validate(spec).settings() == PodSettings(
         "x:1", ({"name": "pull"},), {"a": "b"}, ({"operator": "Exists"},), {"nodeAffinity": {}}, "high",
         {"l": "1"}, {"a": "2"}, {"squid": {"limits": {"memory": "1Gi"}}},
     )  # fmt: skip

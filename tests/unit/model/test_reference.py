@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from rackrelay.errors import InvalidSpec, NotReady
-from rackrelay.model.reference import belongs_to, check_serving, duplicates, find_overlaps, resolve_region
+from rackrelay.model.reference import (
+    belongs_to,
+    check_serving,
+    duplicates,
+    find_older_twin,
+    find_overlapping,
+    resolve_region,
+)
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from tests import gen
@@ -57,14 +64,17 @@ def test_older_subnet_of_two_with_one_cidr_counts() -> None:
 
 def test_name_decides_between_subnets_of_one_second() -> None:
     first, second, third = (aged(name, "10.10.0.0/24", "2026-01-01T00:00:00Z") for name in "abc")
-    assert duplicates([third, first, second]) == {second.meta.key: first, third.meta.key: first}
+    everything = [third, first, second]
+    assert duplicates(everything) == {second.meta.key: first, third.meta.key: first}
+    assert [find_older_twin(subnet, everything) for subnet in everything] == [first, None, first]
 
 
-def test_overlapping_is_nesting_not_equality() -> None:
+def test_overlapping_are_equal_ones_and_nested_ones() -> None:
     outer, inner, equal = gen.subnet("10.10.0.0/16"), gen.subnet("10.10.4.0/24"), gen.subnet("10.10.0.0/16", "again")
-    apart, v6 = gen.subnet("10.11.0.0/16"), gen.subnet("::/0")
-    found = find_overlaps([outer, inner, equal, apart, v6])
-    assert found == {outer.meta.key: [inner], equal.meta.key: [inner], inner.meta.key: [outer, equal]}
+    everything = [outer, inner, equal, gen.subnet("10.11.0.0/16"), gen.subnet("::/0")]
+    assert find_overlapping(outer, everything) == [inner, equal]
+    assert find_overlapping(inner, everything) == [outer, equal]
+    assert find_overlapping(gen.subnet("fd00::/64"), everything) == [gen.subnet("::/0")]
 
 
 def test_overlaps_are_found_however_deep_they_lie() -> None:
@@ -76,28 +86,28 @@ def test_overlaps_are_found_however_deep_they_lie() -> None:
         "10.11.0.0/16",
         "10.11.255.0/24",
         "0.0.0.0/0",
+        "::/0",
+        "fd00::/8",
     ]
     everything = [gen.subnet(cidr) for cidr in cidrs]
-    expected = {
-        one.meta.key: sorted(
-            (o for o in everything if o.cidr != one.cidr and o.cidr.overlaps(one.cidr)), key=lambda s: s.meta.name
-        )
-        for one in everything
-    }
-    assert find_overlaps(everything) == expected
+    for one in everything:
+        alike = [o for o in everything if o.cidr.version == one.cidr.version]
+        assert find_overlapping(one, everything) == [o for o in alike if o is not one and o.cidr.overlaps(one.cidr)]
 
 
 def test_subnet_that_is_being_deleted_holds_its_cidr_no_longer() -> None:
     going = gen.subnet("10.10.0.0/24", "a", meta=gen.meta("a", created="2026-01-01T00:00:00Z", deleting=True))
     staying = gen.subnet("10.10.0.0/24", "b", meta=gen.meta("b", created="2026-01-02T00:00:00Z"))
     assert duplicates([going, staying]) == {}
+    assert find_older_twin(staying, [going, staying]) is None
 
 
 def check(serving: Subnet | None, *others: Subnet) -> None:
     """Whether a Subnet can serve one of region north, among others."""
     vlan = gen.subnet("10.30.0.0/24", "vlan", served_by="prov", region="north")
     everything = [vlan, *others, *([serving] if serving else [])]
-    check_serving(vlan, serving, duplicates(everything), [NORTH, SOUTH])
+    older = find_older_twin(serving, everything) if serving else None
+    check_serving(vlan, serving, older, [NORTH, SOUTH])
 
 
 def test_subnet_of_the_same_region_with_racks_can_serve() -> None:

@@ -9,7 +9,7 @@ from rackrelay.agents.requests import Asker
 from rackrelay.controllers import work
 from rackrelay.controllers.routing import enqueue_region
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.state.region_state import RegionKey
 from rackrelay.controllers.work import Key
 from rackrelay.errors import NotReady
 from rackrelay.nameservers.server import NameServer
@@ -45,7 +45,7 @@ async def listen_forever(context: Context) -> None:
 async def _listen(context: Context, region: RegionKey, replica: NameServer) -> None:
     cursor = Cursor()
     while True:
-        keys = context.keys.get(region)
+        keys = context.regions[region].keys
         try:
             if keys is None:
                 raise NotReady("the region's keys are not read yet")

@@ -51,7 +51,7 @@ def choose_next(
     context: Context, region: RegionController, limit: int, chance: Callable[[], float] = random.random
 ) -> list[Sighting]:
     """Up to so many of a region's servers whose agents' turn it is; their next turn is then a while away."""
-    if region.meta.key not in context.keys:
+    if context.regions[region.meta.key].keys is None:
         return []
     found = [context.book.find(server.namespace, server.name) for server in context.inventory.servers_of(region)]
     sightings = [sighting for sighting in found if sighting is not None]
@@ -72,7 +72,7 @@ def choose_next(
 
 async def poll(context: Context, region: RegionController, sighting: Sighting) -> None:
     """Ask one agent, and note what it says."""
-    keys = context.keys.get(region.meta.key)
+    keys = context.regions[region.meta.key].keys
     if keys is None:
         return
     try:

@@ -9,7 +9,7 @@ from rackrelay.controllers.health.judging import note_judgements
 from rackrelay.controllers.health.sighting import Sighting
 from rackrelay.controllers.loops.rounds import Rounds
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.state.region_state import RegionKey
 from rackrelay.controllers.work import Key
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.probe import Prober, Question
@@ -122,7 +122,7 @@ def note_lag(context: Context, region: RegionController) -> bool:
 
     Of a rack that only regions reach it is noted as well, by its own word; it gets the zone from them.
     """
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     if state is None:
         return False
     behind, now = False, context.now()

@@ -5,9 +5,10 @@ import contextlib
 import logging
 
 from rackrelay.addresses import sort_addresses
-from rackrelay.cluster.cache import KINDS, Key, Listed, parse_records
-from rackrelay.cluster.client import Kind
-from rackrelay.controllers.routing import enqueue_namespace, route
+from rackrelay.cluster.cache import Key, Listed
+from rackrelay.cluster.client import SUBNET, Kind
+from rackrelay.controllers.dispatch import route
+from rackrelay.controllers.routing import enqueue_namespace
 from rackrelay.controllers.state.context import Context
 from rackrelay.errors import ClusterError
 
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 async def fill_cache(context: Context) -> None:
     """Wait until everything has been read once. Nothing is decided before: half a picture would shrink zones."""
-    pending = [(kind, ns) for kind in KINDS for ns in _namespaces(context, kind)]
+    pending = [(kind, ns) for kind in context.cache.kinds for ns in _namespaces(context, kind)]
     said = ""
     while pending:
         try:
@@ -45,7 +46,7 @@ async def resync(context: Context, kind: Kind, namespace: str) -> None:
     mark = context.cache.mark()
     found: dict[Key, Listed] = {}
     async for page in context.client.pages(kind, namespace):
-        found.update(parse_records(kind, page))
+        found.update(context.cache.parse(kind, body) for body in page)
     for before, after in context.cache.sweep(kind, namespace, found, mark):
         route(context, kind, before, after)
     if (kind, namespace) in context.cache.doubts:
@@ -65,7 +66,7 @@ async def resync_forever(context: Context, bursts: "asyncio.Queue[Kind]") -> Non
         await asyncio.sleep(RETRY_S)
         while not bursts.empty():
             bursts.get_nowait()
-        for kind in KINDS:
+        for kind in context.cache.kinds:
             for namespace in _namespaces(context, kind):
                 try:
                     await resync(context, kind, namespace)
@@ -84,8 +85,8 @@ def _namespaces(context: Context, kind: Kind) -> tuple[str, ...]:
 
 def _remember_addresses(context: Context) -> None:
     for namespace in context.settings.region_namespaces:
-        for subnet in context.cache.subnets(namespace):
-            resource = context.cache.subnet_status(subnet)
+        for subnet in context.inventory.subnets(namespace):
+            resource = context.cache.status(SUBNET, subnet.meta.key)
             for rack in resource.get("racks", ()):
                 context.book.remember(namespace, rack["name"], sort_addresses(rack.get("addresses", ())))
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.state.region_state import RegionKey
 
 # A round this many intervals late says more about this process than about the racks: its misses do not count.
 LATE_FACTOR = 0.5

@@ -13,7 +13,7 @@ from rackrelay import names
 from rackrelay.cluster.client import SECRET
 from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import ExternalState
+from rackrelay.controllers.state.region_state import ExternalState
 from rackrelay.controllers.work import Key
 from rackrelay.errors import InvalidSpec
 from rackrelay.model import condition
@@ -63,23 +63,24 @@ def external_keys(region: RegionController) -> list[Key]:
 
 async def reconcile_external(context: Context, region: RegionController, key: Key) -> None:
     """Look at one server, bring it to the zone, and look again after a while."""
-    external, state = region.external_dns, context.zones.get(region.meta.key)
+    external, state = region.external_dns, context.regions[region.meta.key].zone
     if external is None or key.server not in external.primaries:
-        context.external.pop(key, None)
+        context.regions[region.meta.key].external.pop(key.server, None)
         return
     if state is None:
         # Half a picture would take racks out of service there too; the zone enqueues this once it is decided.
         return
-    before = context.external.get(key)
+    seen = context.regions[region.meta.key].external
+    before = seen.get(key.server)
     server = NameServer(region.meta.namespace, key.server, key.server, external.port)
     after = await _look(context, external, server, (before or ExternalState(), state.zone))
-    context.external[key] = after
+    seen[key.server] = after
     if before is None or before.trouble != after.trouble:
         if after.trouble is not None:
             logger.warning("zone %s: %s: %s", region.domain, key.server, after.trouble.words)
         context.queue.add(Key(work.REGION, *region.meta.key))
     just_written = after.trouble is None and after.reading is None
-    context.publishing.add_later(key, READ_BACK_S if just_written else LOOK_EVERY_S)
+    context.queue.add_later(key, READ_BACK_S if just_written else LOOK_EVERY_S)
 
 
 async def _look(
@@ -163,13 +164,13 @@ def _text(field: str, encoded: str) -> str:
 
 def is_looked_at(context: Context, region: RegionController) -> bool:
     """Whether each external server has been looked at since this operator leads."""
-    return all(key in context.external for key in external_keys(region))
+    return all(key.server in context.regions[region.meta.key].external for key in external_keys(region))
 
 
 def secret_trouble(context: Context, region: RegionController) -> Trouble | None:
     """What is wrong with the Secret that the region names, if that has shown."""
-    seen = (context.external[key].trouble for key in external_keys(region) if key in context.external)
-    return next((trouble for trouble in seen if trouble and trouble.reason in SECRET_REASONS), None)
+    troubles = (trouble for trouble in _troubles(context, region).values() if trouble is not None)
+    return next((trouble for trouble in troubles if trouble.reason in SECRET_REASONS), None)
 
 
 def external_condition(context: Context, region: RegionController) -> Condition | None:
@@ -178,7 +179,7 @@ def external_condition(context: Context, region: RegionController) -> Condition 
     if external is None or not is_looked_at(context, region):
         return None
     kind = condition.EXTERNAL_DNS_PUBLISHED
-    seen = {key.server: context.external[key].trouble for key in external_keys(region)}
+    seen = _troubles(context, region)
     troubles = {address: trouble for address, trouble in seen.items() if trouble is not None}
     if not troubles:
         return Condition(kind, True, "Published", f"the zone is published at {', '.join(seen)}")
@@ -189,3 +190,9 @@ def external_condition(context: Context, region: RegionController) -> Condition 
         message = "; ".join(f"{address} {trouble.words}" for address, trouble in troubles.items())
     advice = ADVICE[worst].format(secret=external.tsig_secret, domain=region.domain)
     return Condition(kind, False, worst, f"{message}; {advice}" if advice else message, alarming=True)
+
+
+def _troubles(context: Context, region: RegionController) -> dict[str, Trouble | None]:
+    """Address -> what is wrong there, for those that have been looked at, in the order of the spec."""
+    seen = context.regions[region.meta.key].external
+    return {key.server: seen[key.server].trouble for key in external_keys(region) if key.server in seen}

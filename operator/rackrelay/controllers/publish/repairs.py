@@ -8,7 +8,7 @@ from functools import partial
 
 from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import Repair
+from rackrelay.controllers.state.region_state import Repair
 from rackrelay.controllers.work import Key
 from rackrelay.errors import RackrelayError
 from rackrelay.model.region import RegionController
@@ -39,12 +39,13 @@ async def repair_all(context: Context, servers: Sequence[NameServer], wanted: Ve
 
     Their repair goes on; the zone is reconciled again when it is done. No server is repaired twice at once.
     """
+    under_way = context.regions[wanted.region.meta.key].repairs
     for server in servers:
-        if server not in context.repairs:
+        if server not in under_way:
             task = asyncio.create_task(_repair(context, server, wanted))
-            context.repairs[server] = Repair(wanted.zone.serial, task)
-            task.add_done_callback(partial(_note_late, context, server, wanted, context.repairs[server]))
-    repairs = {server: context.repairs[server] for server in servers}
+            under_way[server] = Repair(wanted.zone.serial, task)
+            task.add_done_callback(partial(_note_late, context, server, wanted, under_way[server]))
+    repairs = {server: under_way[server] for server in servers}
     # One that was too slow before is not waited for again: each round would be late by it.
     waited = [repair.task for repair in repairs.values() if not repair.late]
     if waited:
@@ -59,18 +60,13 @@ def _outcome(repair: Repair, wanted: Zone) -> Outcome:
     return Outcome.DIFFERS
 
 
-def stop_repairs(context: Context) -> None:
-    """Give up what is under way: another operator leads."""
-    for repair in context.repairs.values():
-        repair.task.cancel()
-
-
 async def _repair(context: Context, server: NameServer, wanted: Version) -> Outcome:
+    state = context.regions[wanted.region.meta.key]
     try:
-        async with context.repair_limit:
+        async with state.repair_limit:
             outcome = await push.repair(server, wanted.zone, wanted.key, context.client.fence)
     finally:
-        context.repairs.pop(server, None)
+        state.repairs.pop(server, None)
     context.tally.updated([outcome])
     if outcome is Outcome.UPDATED:
         context.book.updated(server, wanted.zone.serial)
@@ -87,10 +83,10 @@ def _note_late(
     if not repair.late:
         return
     region = wanted.region.meta.key
-    state = context.zones.get(region)
+    state = context.regions[region].zone
     if error is not None:
         logger.log(logging.DEBUG if isinstance(error, RackrelayError) else logging.ERROR, "%s: %r", server.name, error)
     elif state is not None and state.zone.serial == repair.serial:
-        context.zones[region] = replace(state, outcomes={**state.outcomes, server: done.result()})
+        context.regions[region].zone = replace(state, outcomes={**state.outcomes, server: done.result()})
     context.queue.add(Key(work.ZONE, *region))
     context.queue.add(Key(work.REGION, *region))

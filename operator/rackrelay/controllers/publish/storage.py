@@ -21,12 +21,12 @@ def read_published(context: Context, region: RegionController) -> tuple[Zone | N
     if live is None:
         return None, None
     version = live["metadata"]["resourceVersion"]
-    kept = context.stored_zones.get(region.meta.key)
+    kept = context.regions[region.meta.key].stored_zone
     if kept is not None and kept[0] is live:
         return kept[1], version
     try:
         zone = read_zone(live, region.domain)
-        context.stored_zones[region.meta.key] = (live, zone)
+        context.regions[region.meta.key].stored_zone = (live, zone)
         return zone, version
     except InvalidSpec as error:
         # Somebody damaged it. As if it were lost: the zone is decided anew, with a serial greater than any seen.
@@ -56,7 +56,7 @@ def _note_kept(context: Context, region: RegionController, zone: Zone, wanted: d
     """What was just written need not be read again, if nobody changed it on its way."""
     live = context.cache.owned(CONFIG_MAP, region.meta.namespace, names.zone_config(region.meta.name))
     if live is not None and all(live.get(name) == wanted.get(name) for name in ("data", "binaryData")):
-        context.stored_zones[region.meta.key] = (live, zone)
+        context.regions[region.meta.key].stored_zone = (live, zone)
 
 
 async def _write(context: Context, manifest: dict[str, Any], version: str | None) -> dict[str, Any]:

@@ -65,7 +65,7 @@ async def verify_next(context: Context, schedule: Schedule) -> None:
     if server is None:
         return
     region = owners[server]
-    state, keys = context.zones.get(region.meta.key), context.keys.get(region.meta.key)
+    state, keys = context.regions[region.meta.key].zone, context.regions[region.meta.key].keys
     if state is None or keys is None:
         return
     outcome = await compare(server, state.zone, keys.tsig)
@@ -75,19 +75,19 @@ async def verify_next(context: Context, schedule: Schedule) -> None:
 
 def _comparable(context: Context, region: RegionController) -> list[NameServer]:
     """The servers that answer with the published serial; all others are repaired anyway."""
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     if state is None:
         return []
     return [s for s in context.inventory.servers_of(region) if context.book.serial(s) == state.zone.serial]
 
 
 async def _report(context: Context, region: RegionController, server: NameServer, serial: int) -> None:
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     if state is None or state.zone.serial != serial:
         # Another version was published meanwhile. Should it differ there too, the next turn finds it.
         return
     logger.warning("zone %s: %s has other content by serial %d", region.domain, server.name, serial)
-    context.zones[region.meta.key] = replace(state, outcomes={**state.outcomes, server: Outcome.DRIFTED})
+    context.regions[region.meta.key].zone = replace(state, outcomes={**state.outcomes, server: Outcome.DRIFTED})
     context.queue.add(Key(work.ZONE, *region.meta.key))
     context.queue.add(Key(work.REGION, *region.meta.key))
     try:

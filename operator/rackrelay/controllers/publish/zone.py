@@ -15,13 +15,14 @@ from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.publish.repairs import Version, repair_all
 from rackrelay.controllers.publish.storage import read_published, write_published
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import RegionKey, ZoneState
 from rackrelay.controllers.work import Key
 from rackrelay.errors import ClusterError, NotReady, TooLarge
 from rackrelay.manifests.pods import safe_ttl_s
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.push import Outcome, send_update
 from rackrelay.nameservers.server import NameServer
+from rackrelay.render import quoting
 from rackrelay.zone.decision import Decision, decide
 from rackrelay.zone.parts import serials_needed
 from rackrelay.zone.plan import Zone, is_plausible, next_serial, plan_change
@@ -37,10 +38,12 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     """Publish the zone that the evidence asks for, and repair servers that serve another.
 
     Raises:
+        InvalidSpec: the domain is none, or has no serial left.
         NotReady: the keys do not exist yet, or the racks have not all been asked since the operator started.
         Conflict: somebody else wrote the zone's ConfigMap since it was read.
     """
-    keys = context.keys.get(region.meta.key)
+    quoting.domain_name("spec.domain", region.domain)
+    keys = context.regions[region.meta.key].keys
     if keys is None:
         raise NotReady("the region's keys are not made yet")
     published, version = read_published(context, region)
@@ -61,16 +64,29 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
     if wanted != published:
         context.tally.published(region.meta.key, context.now() - began)
     _remember(context, region, ZoneState(wanted, decision.answers, outcomes, problem))
+    _note_refusal(context, region.meta.key, "")
     if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
         context.queue.add_later(Key(work.ZONE, *region.meta.key), RENEW_AFTER_S)
+
+
+async def refuse_zone(context: Context, key: Key, words: str) -> None:
+    """Have the region say why its zone cannot be decided."""
+    _note_refusal(context, (key.namespace, key.name), words)
+
+
+def _note_refusal(context: Context, region: RegionKey, words: str) -> None:
+    state = context.regions[region]
+    if state.refusal != words:
+        state.refusal = words
+        context.queue.add(Key(work.REGION, *region))
 
 
 def decide_names(context: Context, region: RegionController) -> Decision:
     """What each Subnet's name should answer, by what is known now and how racks were judged last."""
     views = views_of(context, context.inventory.rack_groups_of(region))
-    faults, before = find_link_faults(context, region, views), context.decisions.get(region.meta.key)
+    faults, before = find_link_faults(context, region, views), context.regions[region.meta.key].decision
     decision = decide(context.inventory.subnets_of(region), views, faults, before)
-    context.decisions[region.meta.key] = decision
+    context.regions[region.meta.key].decision = decision
     return decision
 
 
@@ -102,9 +118,9 @@ async def _keep(
 
 def _note_failure(context: Context, region: RegionController, words: str) -> None:
     """Have the region say why its zone stays as it is, while that is tried again."""
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     if state is not None and state.problem != words:
-        context.zones[region.meta.key] = replace(state, problem=words, reason="NotWritten")
+        context.regions[region.meta.key].zone = replace(state, problem=words, reason="NotWritten")
         context.queue.add(Key(work.REGION, *region.meta.key))
 
 
@@ -134,7 +150,7 @@ def seen_serials(
     What a server answers that was never ours is left out: the region's condition names that server.
     """
     seen = [published.serial] if published is not None else []
-    state, resource = context.zones.get(region.meta.key), context.cache.resource(REGION, region.meta.key)
+    state, resource = context.regions[region.meta.key].zone, context.cache.resource(REGION, region.meta.key)
     if state is not None:
         seen.append(state.zone.serial)
     if resource is not None:
@@ -149,7 +165,7 @@ def is_settled(context: Context, region: RegionController, servers: Sequence[Nam
 
     Before that nothing may be withdrawn.
     """
-    if region.meta.key in context.zones:
+    if context.regions[region.meta.key].zone is not None:
         return True
     now = context.now()
     for server in servers:
@@ -162,7 +178,7 @@ def is_settled(context: Context, region: RegionController, servers: Sequence[Nam
 
 def drifted_servers(context: Context, region: RegionController, servers: Sequence[NameServer]) -> frozenset[NameServer]:
     """The servers that were found to have other content by the published serial, and have not been put right yet."""
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     if state is None:
         return frozenset()
     return frozenset(s for s in servers if state.outcomes.get(s) is Outcome.DRIFTED)
@@ -203,13 +219,13 @@ async def bring_to(
 
 def _remember(context: Context, region: RegionController, state: ZoneState) -> None:
     """Keep the result, and have whatever shows it in its status reconciled."""
-    before = context.zones.get(region.meta.key)
-    context.zones[region.meta.key] = state
+    before = context.regions[region.meta.key].zone
+    context.regions[region.meta.key].zone = state
     if before == state:
         return
     context.queue.add(Key(work.REGION, *region.meta.key))
     for key in external_keys(region) if before is None or before.zone != state.zone else ():
-        context.publishing.add(key)
+        context.queue.add(key)
     for rack in context.inventory.racks_of(region):
         context.queue.add(Key(work.RACK, *rack.meta.key))
     for subnet in context.inventory.subnets_of(region):

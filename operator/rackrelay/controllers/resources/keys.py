@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from rackrelay import names
-from rackrelay.cluster.client import RACK, REGION, SECRET, Kind
+from rackrelay.cluster.client import SECRET
 from rackrelay.controllers import work
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.state.region_state import RegionKeys
 from rackrelay.controllers.work import Key
 from rackrelay.errors import ClusterError, Conflict, NotReady
 from rackrelay.manifests.secrets import build_agent_secret, build_keys_secret, build_tsig_secret
 from rackrelay.model.observed import Pod
+from rackrelay.model.rack import RackController
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.update import TsigKey
 
@@ -50,11 +51,11 @@ def next_plan(plan: KeyPlan, wanted: int, applied: bool) -> KeyPlan:
 
 async def ensure_keys(context: Context, region: RegionController) -> None:
     """Make and read the region's Secrets, and take a rotation one step further. No key is ever logged."""
-    if region.meta.key not in context.keys and not await learn_keys(context, region):
+    if region_keys(context, region) is None and not await learn_keys(context, region):
         agent = build_agent_secret(*region.meta.key, secrets.token_urlsafe(32))
         await context.client.create(SECRET, agent)
         await _adopt(context, region, KeyPlan((region.tsig_rotation,), region.tsig_rotation), ())
-    known = context.keys[region.meta.key]
+    known = _known_keys(context, region)
     now = KeyPlan(known.accepted, known.signing)
     old_enough = context.now() - known.since >= OVERLAP_S
     plan = next_plan(now, region.tsig_rotation, old_enough and everyone_applied(context, region))
@@ -62,6 +63,18 @@ async def ensure_keys(context: Context, region: RegionController) -> None:
         await _adopt(context, region, plan, now.accepted)
     if len(plan.accepted) > 1:
         context.queue.add_later(Key(work.REGION, *region.meta.key), OVERLAP_S)
+
+
+def region_keys(context: Context, region: RegionController) -> RegionKeys | None:
+    """The region's keys; None until they have been read."""
+    return context.regions[region.meta.key].keys
+
+
+def _known_keys(context: Context, region: RegionController) -> RegionKeys:
+    keys = region_keys(context, region)
+    if keys is None:
+        raise NotReady("the region's keys are not made yet")
+    return keys
 
 
 async def learn_keys(context: Context, region: RegionController) -> bool:
@@ -75,7 +88,8 @@ async def learn_keys(context: Context, region: RegionController) -> bool:
     accepted = tuple(int(rotation) for rotation in keys[names.KEY_TSIG_ACCEPTED].split(b","))
     signing = int(keys[names.KEY_TSIG_SIGNING])
     tsig = TsigKey(keys[names.KEY_TSIG_NAME].decode(), keys[names.KEY_TSIG_SECRET].decode())
-    context.keys[region.meta.key] = RegionKeys(tsig, agent[names.KEY_AGENT], accepted, signing, context.now(), version)
+    read = RegionKeys(tsig, agent[names.KEY_AGENT], accepted, signing, context.now(), version)
+    context.regions[region.meta.key].keys = read
     context.queue.add(Key(work.ZONE, *region.meta.key))
     return True
 
@@ -86,10 +100,7 @@ def accepted_keys(context: Context, region: RegionController) -> tuple[int, ...]
     Raises:
         NotReady: they are not made yet.
     """
-    keys = context.keys.get(region.meta.key)
-    if keys is None:
-        raise NotReady("the region's keys are not made yet")
-    return keys.accepted
+    return _known_keys(context, region).accepted
 
 
 def volume_mark(context: Context, region: RegionController, config_hash: str) -> str:
@@ -98,22 +109,35 @@ def volume_mark(context: Context, region: RegionController, config_hash: str) ->
     Raises:
         NotReady: the keys are not made yet.
     """
-    accepted_keys(context, region)
-    return f"{config_hash}-{context.keys[region.meta.key].signing}"
+    return f"{config_hash}-{_known_keys(context, region).signing}"
+
+
+def note_rack_config(context: Context, region: RegionController, rack: RackController, config_hash: str) -> None:
+    """The configuration of a RackController's racks was rendered, for this region and no other any more."""
+    forget_rack_config(context, rack.meta.key)
+    context.regions[region.meta.key].rack_config_hashes[rack.meta.name] = config_hash
+
+
+def forget_rack_config(context: Context, rack: tuple[str, str]) -> None:
+    """Nobody knows any more what was rendered for a RackController's racks."""
+    for (namespace, _), state in context.regions.items():
+        if namespace == rack[0]:
+            state.rack_config_hashes.pop(rack[1], None)
 
 
 def everyone_applied(context: Context, region: RegionController) -> bool:
     """Whether every server in reach, of the operator or of a region, runs the configuration that was rendered last."""
     inventory = context.inventory
-    region_pods = inventory.pods_of(names.COMPONENT_REGION, *region.meta.key)
-    if not _applied(context, REGION, region.meta.key, region_pods):
+    state = context.regions[region.meta.key]
+    if not _applied(context, state.config_hash, inventory.pods_of(names.COMPONENT_REGION, *region.meta.key)):
         return False
-    racks = inventory.racks_of(region)
-    return all(_applied(context, RACK, rack.meta.key, inventory.rack_pods(rack).values()) for rack in racks)
+    return all(
+        _applied(context, state.rack_config_hashes.get(rack.meta.name), inventory.rack_pods(rack).values())
+        for rack in inventory.racks_of(region)
+    )
 
 
-def _applied(context: Context, kind: Kind, owner: tuple[str, str], pods: Iterable[Pod]) -> bool:
-    wanted = context.config_hashes.get((kind, *owner))
+def _applied(context: Context, wanted: str | None, pods: Iterable[Pod]) -> bool:
     return wanted is not None and all(_runs(context, pod, wanted) for pod in pods if pod.address)
 
 
@@ -136,7 +160,7 @@ async def _adopt(context: Context, region: RegionController, plan: KeyPlan, befo
     names them still runs somewhere. Until the plan is written the one before holds."""
     namespace, name = region.meta.key
     keys = {rotation: await _tsig_key(context, region, rotation) for rotation in {*plan.accepted, *before}}
-    known = context.keys.get(region.meta.key)
+    known = region_keys(context, region)
     manifest = build_keys_secret(namespace, name, keys, (plan.accepted, plan.signing))
     if known is not None:
         manifest["metadata"]["resourceVersion"] = known.version
@@ -155,14 +179,15 @@ async def _adopt(context: Context, region: RegionController, plan: KeyPlan, befo
 
 async def _read_back(context: Context, region: RegionController) -> None:
     if not await learn_keys(context, region):
-        context.keys.pop(region.meta.key, None)
+        context.regions[region.meta.key].keys = None
         raise ClusterError(f"a Secret of region {region.meta.namespace}/{region.meta.name} vanished")
 
 
 def _render_racks_anew(context: Context, region: RegionController) -> None:
-    context.config_hashes.pop((REGION, *region.meta.key), None)
+    state = context.regions[region.meta.key]
+    state.config_hash = None
+    state.rack_config_hashes.clear()
     for rack in context.inventory.racks_of(region):
-        context.config_hashes.pop((RACK, *rack.meta.key), None)
         context.queue.add(Key(work.RACK, *rack.meta.key))
 
 

@@ -9,7 +9,7 @@ from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers import work
 from rackrelay.controllers.health.judging import count_tiers, views_of
-from rackrelay.controllers.resources.keys import accepted_keys, volume_mark
+from rackrelay.controllers.resources.keys import accepted_keys, note_rack_config, volume_mark
 from rackrelay.controllers.resources.region import config_condition, refresh_volumes
 from rackrelay.controllers.resources.rollout import Progress, replace_outdated
 from rackrelay.controllers.state.context import Context
@@ -34,7 +34,7 @@ RECHECK_S = 5.0
 async def reconcile_rack(context: Context, rack: RackController) -> None:
     """Apply what the racks consist of and write the status."""
     try:
-        region = resolve_region(rack.region, context.cache.regions(rack.meta.namespace))
+        region = resolve_region(rack.region, context.inventory.regions(rack.meta.namespace))
     except InvalidSpec as error:
         await _write(context, rack, [*condition.stalled("AmbiguousRegion", str(error))])
         return
@@ -48,13 +48,19 @@ async def reconcile_rack(context: Context, rack: RackController) -> None:
         raise NotReady("the region is not laid out yet")
     keys = accepted_keys(context, region)
     inputs = RackInputs(region, context.inventory.subnets_of(region), endpoints, keys)
-    desired = desire_rack(rack, inputs, context.image)
+    try:
+        desired = desire_rack(rack, inputs, context.image)
+    except InvalidSpec as error:
+        # All that is rendered for racks comes from the region, which says so too.
+        words = f"RegionController {region.meta.name}: {error}; the racks go on with what was applied last"
+        await _write(context, rack, [*condition.waiting("RegionInvalid", words)], region)
+        return
     await apply_objects(context.client, context.cache, desired.objects)
     pods = list(context.inventory.rack_pods(rack).values())
     await refresh_volumes(context, pods, volume_mark(context, region, desired.config_hash))
     if accepted_keys(context, region) == keys:
         # Otherwise a rotation went on meanwhile, and whoever runs this has not applied its step.
-        context.config_hashes[(RACK, *rack.meta.key)] = desired.config_hash
+        note_rack_config(context, region, rack, desired.config_hash)
     config = config_condition(context, pods, desired.config_hash)
     template = template_digest(desired.objects[-1])
     readiness = await _readiness(context, rack, template)

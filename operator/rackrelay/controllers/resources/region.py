@@ -13,7 +13,7 @@ from rackrelay.controllers.publish.external import external_condition, external_
 from rackrelay.controllers.publish.verify import content_differs
 from rackrelay.controllers.resources.keys import accepted_keys, ensure_keys, volume_mark
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import ZoneState
 from rackrelay.controllers.work import Key
 from rackrelay.errors import NotReady
 from rackrelay.manifests.desired import desire_region, find_endpoints, rack_networks
@@ -44,22 +44,23 @@ async def reconcile_region(context: Context, region: RegionController) -> None:
     await delete_surplus(context.client, context.cache, region.meta.uid, desired.objects)
     pods = context.inventory.pods_of(names.COMPONENT_REGION, namespace, region.meta.name)
     await refresh_volumes(context, pods, volume_mark(context, region, desired.config_hash))
-    context.config_hashes[(REGION, *region.meta.key)] = desired.config_hash
+    context.regions[region.meta.key].config_hash = desired.config_hash
     for key in external_keys(region):
-        if key not in context.external:
-            context.publishing.add(key)
+        if key.server not in context.regions[region.meta.key].external:
+            context.queue.add(key)
     known = context.is_decided(region) and is_looked_at(context, region)
     if not known and context.has_status(REGION, region.meta):
         return
     endpoints = find_endpoints(region, context.cache.all_owned(SERVICE, namespace))
     fields = _status_fields(context, region, pods, endpoints)
-    await write_status(context.client, context.cache, REGION, region.meta, (fields, _conditions(context, region, pods)))
+    conditions = _conditions(context, region, pods, desired.config_hash)
+    await write_status(context.client, context.cache, REGION, region.meta, (fields, conditions))
 
 
 def networks_of_racks(context: Context, region: RegionController) -> tuple[Network, ...]:
     """Where connections of a region's racks come from, those included that are leaving."""
     leaving = [node for node, _ in context.inventory.leaving_rack_nodes(region)]
-    return rack_networks(context.inventory.racks_of(region), context.cache.nodes(), leaving)
+    return rack_networks(context.inventory.racks_of(region), context.inventory.nodes(), leaving)
 
 
 async def refresh_volumes(context: Context, pods: list[Pod], mark: str) -> None:
@@ -83,25 +84,30 @@ def _status_fields(
         "readyReplicas": len([p for p in pods if p.ready and not p.deleting]),
         "endpoints": [{"name": e.name, "address": e.address} for e in endpoints],
     }
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     if state is not None:
         labels = {label for label, _ in state.zone.rrsets}
         fields["zone"] = {"serial": state.zone.serial, "names": len(labels), "digest": state.zone.digest}
     return fields
 
 
-def _conditions(context: Context, region: RegionController, pods: list[Pod]) -> list[Condition]:
-    trouble = secret_trouble(context, region)
-    readiness = condition.waiting(trouble.reason, trouble.words) if trouble else _readiness(region, pods)
+def _conditions(context: Context, region: RegionController, pods: list[Pod], config_hash: str) -> list[Condition]:
+    readiness = _readiness(context, region, pods)
     others = (
         _zone_condition(context, region),
         external_condition(context, region),
-        config_condition(context, pods, context.config_hashes[(REGION, *region.meta.key)]),
+        config_condition(context, pods, config_hash),
     )
     return [*readiness, *(found for found in others if found is not None)]
 
 
-def _readiness(region: RegionController, pods: list[Pod]) -> tuple[Condition, ...]:
+def _readiness(context: Context, region: RegionController, pods: list[Pod]) -> tuple[Condition, ...]:
+    refusal = context.regions[region.meta.key].refusal
+    if refusal:
+        return condition.refused(refusal)
+    trouble = secret_trouble(context, region)
+    if trouble is not None:
+        return condition.waiting(trouble.reason, trouble.words)
     ready = len([p for p in pods if p.ready and not p.deleting])
     if ready >= region.replicas and len(pods) == region.replicas:
         return condition.ready(f"{ready} of {region.replicas} replicas are ready")
@@ -112,7 +118,7 @@ def _readiness(region: RegionController, pods: list[Pod]) -> tuple[Condition, ..
 
 
 def _zone_condition(context: Context, region: RegionController) -> Condition | None:
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     if state is None:
         return None
     if state.problem:

@@ -12,7 +12,7 @@ from rackrelay.addresses import Network
 from rackrelay.cluster.client import DAEMON_SET, POD
 from rackrelay.controllers.health.judging import views_of
 from rackrelay.controllers.state.context import Context
-from rackrelay.controllers.state.memory import Replaced
+from rackrelay.controllers.state.region_state import Replaced
 from rackrelay.errors import ClusterError
 from rackrelay.manifests.pods import template_digest
 from rackrelay.model.observed import Pod
@@ -98,12 +98,12 @@ async def replace_outdated(context: Context, region: RegionController, rack: Rac
     waiting = {node: others for node, others in choose_next(candidates).items() if node in pods}
     tiers = {candidate.node: candidate.tiers for candidate in candidates}
     for node in (node for node, others in waiting.items() if not others):
-        await _delete(context, pods[node], Replaced(region.meta.key, node, frozenset(tiers[node])))
+        await _delete(context, region, pods[node], Replaced(node, frozenset(tiers[node])))
     return Progress(current, len(pods), _name(context, region, set().union(*waiting.values())))
 
 
 def _name(context: Context, region: RegionController, nodes: set[str]) -> tuple[str, ...]:
-    state = context.zones.get(region.meta.key)
+    state = context.regions[region.meta.key].zone
     members = [m for answer in (state.answers.values() if state else ()) for m in answer.members]
     reasons = {m.name: m.judgement.reason for m in members if m.judgement.reason}
     views = views_of(context, context.inventory.rack_groups_of(region))
@@ -111,13 +111,14 @@ def _name(context: Context, region: RegionController, nodes: set[str]) -> tuple[
     return tuple(f"{node} ({reasons.get(node) or 'being replaced'})" for node in sorted(nodes)[:MAX_NAMED])
 
 
-async def _delete(context: Context, pod: Pod, replaced: Replaced) -> None:
+async def _delete(context: Context, region: RegionController, pod: Pod, replaced: Replaced) -> None:
+    being_replaced = context.regions[region.meta.key].replaced
     # Noted at once: the watch has yet to bring the deletion, and other RackControllers are looked at meanwhile.
-    context.replaced[pod.uid] = replaced
+    being_replaced[pod.uid] = replaced
     try:
         await context.client.delete(POD, pod.namespace, pod.name, pod.uid)
     except ClusterError:
-        del context.replaced[pod.uid]
+        del being_replaced[pod.uid]
         raise
 
 
@@ -130,7 +131,7 @@ def gather_candidates(context: Context, region: RegionController) -> list[Candid
         template = _template(context, rack)
         for node, pod in hosts:
             tiers = networks.get(node.name, {})
-            changing = pod is None or pod.deleting or pod.uid in context.replaced
+            changing = pod is None or pod.deleting or pod.uid in context.regions[region.meta.key].replaced
             outdated = pod is not None and bool(template) and pod.template != template
             found.append(Candidate(node.name, tiers, outdated, changing, node.ready))
     return found
@@ -146,7 +147,7 @@ def _networks(
 ) -> dict[str, dict[Network, Tier]]:
     """Rack -> its tier in each network: as the zone was decided, or as it looks now where that is worse."""
     found: dict[str, dict[Network, Tier]] = {}
-    state, index = context.zones.get(region.meta.key), context.inventory.index_of(region)
+    state, index = context.regions[region.meta.key].zone, context.inventory.index_of(region)
     for view in views.values():
         own = {network for address in view.addresses if (network := index.find(address)) is not None}
         found[view.name] = dict.fromkeys(own, view.judgement.tier)
@@ -164,10 +165,11 @@ def _networks(
 
 def _forget_settled(context: Context, region: RegionController, views: Mapping[str, RackView]) -> list[Replaced]:
     """The racks that this operator has replaced and that have not been well since then."""
-    pods = {pod.uid for pod in context.cache.pods(region.meta.namespace)}
-    for uid, replaced in list(context.replaced.items()):
+    pods = {pod.uid for pod in context.inventory.pods(region.meta.namespace)}
+    being_replaced = context.regions[region.meta.key].replaced
+    for uid, replaced in list(being_replaced.items()):
         view = views.get(replaced.node)
         settled = view is None or (view.judgement.tier is Tier.HEALTHY and view.addresses)
-        if replaced.region == region.meta.key and uid not in pods and settled:
-            del context.replaced[uid]
-    return [r for r in context.replaced.values() if r.region == region.meta.key]
+        if uid not in pods and settled:
+            del being_replaced[uid]
+    return list(being_replaced.values())

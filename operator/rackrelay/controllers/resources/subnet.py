@@ -10,7 +10,7 @@ from rackrelay.controllers.state.context import Context
 from rackrelay.errors import InvalidSpec, NotReady
 from rackrelay.model import condition
 from rackrelay.model.condition import Condition
-from rackrelay.model.reference import check_serving, resolve_region
+from rackrelay.model.reference import check_serving, find_older_twin, resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.balance import Shares, percent, rack_shares, uneven_hint
@@ -24,8 +24,8 @@ async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
     if obstacle:
         await _write(context, subnet, {}, list(obstacle))
         return
-    region = resolve_region(subnet.region, context.cache.regions(subnet.meta.namespace))
-    state = context.zones.get(region.meta.key)
+    region = resolve_region(subnet.region, context.inventory.regions(subnet.meta.namespace))
+    state = context.regions[region.meta.key].zone
     if state is None or subnet.cidr not in state.answers:
         # The zone enqueues its Subnets when it has been decided; until then the status stays as it is.
         return
@@ -43,9 +43,8 @@ async def reconcile_subnet(context: Context, subnet: Subnet) -> None:
 
 def find_obstacle(context: Context, subnet: Subnet) -> tuple[Condition, ...]:
     """Why a Subnet has no racks whatever they do; nothing when there is no reason."""
-    namespace = subnet.meta.namespace
-    duplicates, regions = context.inventory.duplicates_in(namespace), context.cache.regions(namespace)
-    older = duplicates.get(subnet.meta.key)
+    inventory, regions = context.inventory, context.inventory.regions(subnet.meta.namespace)
+    older = find_older_twin(subnet, inventory.overlapping(subnet))
     if older is not None:
         message = f"spec.cidr: {subnet.cidr} is Subnet {older.meta.name} already; delete one of the two"
         return condition.stalled("DuplicateCIDR", message)
@@ -57,8 +56,10 @@ def find_obstacle(context: Context, subnet: Subnet) -> tuple[Condition, ...]:
         return condition.waiting("RegionNotFound", str(error))
     if subnet.served_by is None:
         return ()
+    serving = inventory.subnet(subnet.meta.namespace, subnet.served_by)
+    older = find_older_twin(serving, inventory.overlapping(serving)) if serving is not None else None
     try:
-        check_serving(subnet, context.inventory.subnet(namespace, subnet.served_by), duplicates, regions)
+        check_serving(subnet, serving, older, regions)
     except InvalidSpec as error:
         return condition.stalled("CannotServe", str(error))
     except NotReady as error:
@@ -186,7 +187,7 @@ def _relay(subnet: Subnet, answer: Answer) -> list[Condition]:
 
 
 def _overlap(context: Context, subnet: Subnet) -> list[Condition]:
-    others = context.inventory.overlaps_in(subnet.meta.namespace).get(subnet.meta.key)
+    others = [other for other in context.inventory.overlapping(subnet) if other.cidr != subnet.cidr]
     if not others:
         return []
     listed = ", ".join(f"{o.meta.name} ({o.cidr})" for o in others)

@@ -10,12 +10,12 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.state.leaving import find_leaving
-from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.state.region_state import RegionKey
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.meta import Meta
 from rackrelay.model.observed import Node, Pod
 from rackrelay.model.rack import RackController
-from rackrelay.model.reference import belongs_to, duplicates, find_overlaps
+from rackrelay.model.reference import belongs_to, duplicates, find_overlapping
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.nameservers.server import NameServer
@@ -36,6 +36,26 @@ class Inventory:
     namespaces: tuple[str, ...]
     former_racks: dict[tuple[str, str], RackController] = field(default_factory=dict)
 
+    def regions(self, namespace: str) -> list[RegionController]:
+        """The RegionControllers of a namespace, by name."""
+        return self.cache.specs(REGION, namespace)
+
+    def racks(self, namespace: str) -> list[RackController]:
+        """The RackControllers of a namespace, by name."""
+        return self.cache.specs(RACK, namespace)
+
+    def subnets(self, namespace: str) -> list[Subnet]:
+        """The Subnets of a namespace, by name."""
+        return self.cache.specs(SUBNET, namespace)
+
+    def pods(self, namespace: str) -> list[Pod]:
+        """Our pods in a namespace, by name."""
+        return self.cache.records(POD, namespace)
+
+    def nodes(self) -> list[Node]:
+        """All nodes, by name."""
+        return self.cache.records(NODE)
+
     def detection(self, key: RegionKey) -> FailureDetection:
         """How soon servers of a region count as silent."""
         resource = self.cache.resource(REGION, key)
@@ -44,14 +64,15 @@ class Inventory:
 
     def live_regions(self) -> list[RegionController]:
         """The regions of all namespaces that nobody is deleting."""
-        return [r for ns in self.namespaces for r in self.cache.regions(ns) if not r.meta.deleting]
+        return [r for ns in self.namespaces for r in self.regions(ns) if not r.meta.deleting]
 
     def subnets_of(self, region: RegionController) -> tuple[Subnet, ...]:
         """The Subnets of a region that count, by name."""
 
         def compute() -> tuple[Subnet, ...]:
-            everything, left_out = self.cache.subnets(region.meta.namespace), self.duplicates_in(region.meta.namespace)
-            regions = self.cache.regions(region.meta.namespace)
+            everything = self.subnets(region.meta.namespace)
+            left_out = duplicates(everything)
+            regions = self.regions(region.meta.namespace)
             return tuple(
                 s
                 for s in everything
@@ -60,17 +81,15 @@ class Inventory:
 
         return self.cache.derive(("subnets", region.meta.key), (SUBNET, REGION), compute)
 
-    def duplicates_in(self, namespace: str) -> Mapping[tuple[str, str], Subnet]:
-        """Subnet key -> the older Subnet with the same CIDR, for each Subnet that therefore does not count."""
-        return self.cache.derive(
-            ("duplicates", namespace), (SUBNET,), lambda: duplicates(self.cache.subnets(namespace))
-        )
+    def overlapping(self, subnet: Subnet) -> list[Subnet]:
+        """The other Subnets of the namespace that share addresses with one, by name."""
+        found = find_overlapping(subnet, self.cache.each_spec(SUBNET, subnet.meta.namespace))
+        return sorted(found, key=lambda other: other.meta.name)
 
-    def overlaps_in(self, namespace: str) -> Mapping[tuple[str, str], list[Subnet]]:
-        """Subnet key -> the Subnets that lie around it or inside it, for those that have any."""
-        return self.cache.derive(
-            ("overlaps", namespace), (SUBNET,), lambda: find_overlaps(self.cache.subnets(namespace))
-        )
+    def related_to(self, subnet: Subnet) -> list[Subnet]:
+        """The other Subnets whose status says something of this one: those that share its addresses, or its racks."""
+        everything = self.cache.each_spec(SUBNET, subnet.meta.namespace)
+        return [*self.overlapping(subnet), *(other for other in everything if other.served_by == subnet.meta.name)]
 
     def index_of(self, region: RegionController) -> PrefixIndex:
         """The Subnets of a region for which an address of a rack counts: those that are not relayed."""
@@ -90,8 +109,8 @@ class Inventory:
         """The RackControllers of a region, by name."""
 
         def compute() -> tuple[RackController, ...]:
-            regions = self.cache.regions(region.meta.namespace)
-            racks = self.cache.racks(region.meta.namespace)
+            regions = self.regions(region.meta.namespace)
+            racks = self.racks(region.meta.namespace)
             return tuple(r for r in racks if not r.meta.deleting and belongs_to(r.region, region, regions))
 
         return self.cache.derive(("racks", region.meta.key), (RACK, REGION), compute)
@@ -105,7 +124,7 @@ class Inventory:
 
         def compute() -> list[RackNode]:
             pods = self.rack_pods(rack)
-            nodes = [node for node in self.cache.nodes() if node.matches(rack.pods.node_selector)]
+            nodes = [node for node in self.nodes() if node.matches(rack.pods.node_selector)]
             return [(node, pods.get(node.name)) for node in nodes]
 
         return self.cache.derive(("hosts", rack.meta.key), (NODE, POD, RACK), compute)
@@ -116,7 +135,7 @@ class Inventory:
         def compute() -> list[tuple[Node, Pod]]:
             namespace = region.meta.namespace
             staying = {node.name for rack in self.racks_of(region) for node, pod in self.rack_nodes_of(rack) if pod}
-            found = find_leaving(region, self.cache.pods(namespace), self.cache.racks(namespace), self.cache.nodes())
+            found = find_leaving(region, self.pods(namespace), self.racks(namespace), self.nodes())
             return [(node, pod) for node, pod in found if node.name not in staying]
 
         return self.cache.derive(("leaving", region.meta.key), (NODE, POD, RACK, REGION), compute)
@@ -138,10 +157,10 @@ class Inventory:
         return self.cache.derive(("groups", region.meta.key), (NODE, POD, RACK, REGION), compute)
 
     def _note_racks(self, namespace: str) -> None:
-        pods = self.cache.pods(namespace)
+        pods = self.pods(namespace)
         had = {(namespace, pod.owner) for pod in pods if pod.component == names.COMPONENT_RACK}
         kept = {key: rack for key, rack in self.former_racks.items() if key in had or key[0] != namespace}
-        self.former_racks = kept | {rack.meta.key: rack for rack in self.cache.racks(namespace)}
+        self.former_racks = kept | {rack.meta.key: rack for rack in self.racks(namespace)}
 
     def _former_rack(self, pod: Pod) -> RackController:
         unknown = RackController(Meta(pod.namespace, pod.owner))
@@ -153,7 +172,7 @@ class Inventory:
 
     def pods_of(self, component: str, namespace: str, owner: str) -> list[Pod]:
         """The pods of a region or of a RackController, by name."""
-        pods = self.cache.pods(namespace)
+        pods = self.pods(namespace)
         return [p for p in pods if p.component == component and p.owner == owner]
 
     def rack_pods(self, rack: RackController) -> Mapping[str, Pod]:
@@ -191,4 +210,4 @@ class Inventory:
         def compute() -> Mapping[NameServer, RegionController]:
             return {server: region for region in self.live_regions() for server in self.servers_of(region)}
 
-        return self.cache.derive("owners", (NODE, POD, RACK, REGION), compute)
+        return self.cache.derive(("owners",), (NODE, POD, RACK, REGION), compute)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rackrelay.controllers.state.memory import RegionKey
+from rackrelay.controllers.state.region_state import RegionKey
 from rackrelay.exposition import Histogram
 from rackrelay.nameservers.push import Outcome
 

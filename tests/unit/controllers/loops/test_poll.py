@@ -8,7 +8,7 @@ from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION
 from rackrelay.controllers.health.sighting import Sighting
 from rackrelay.controllers.loops.poll import POLLS_PER_S, SMALL_SITE, UNHEARD_INTERVAL_S, choose_next, interval_s
-from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.state.region_state import RegionKeys
 from tests import gen
 from tests.unit.controllers.site import Site
 
@@ -38,14 +38,14 @@ def large(site: Site) -> Site:
         metadata = {"namespace": gen.NAMESPACE, "name": name, "uid": name, "labels": labels}
         address = f"192.0.{number // 250}.{number % 250 + 1}"
         site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": address}})
-    (region,) = site.cache.regions(gen.NAMESPACE)
-    site.keys[region.meta.key] = RegionKeys(gen.KEY, b"agent key")
+    (region,) = site.inventory.regions(gen.NAMESPACE)
+    site.regions[region.meta.key].keys = RegionKeys(gen.KEY, b"agent key")
     site.book.track(site.inventory.servers_of(region))
     return site
 
 
 def choose(site: Site, limit: int = 10_000, chance: float = 0.0) -> list[Sighting]:
-    (region,) = site.cache.regions(gen.NAMESPACE)
+    (region,) = site.inventory.regions(gen.NAMESPACE)
     return choose_next(site, region, limit, lambda: chance)
 
 
@@ -57,7 +57,7 @@ def test_everybody_is_asked_at_first_as_many_at_once_as_may_be(large: Site) -> N
 
 
 def test_nobody_is_asked_without_a_key(large: Site) -> None:
-    large.keys.clear()
+    large.regions.clear()
     assert choose(large) == []
 
 

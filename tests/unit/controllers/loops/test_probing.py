@@ -20,7 +20,7 @@ from rackrelay.controllers.loops.probing import (
     note_lag,
     probe_forever,
 )
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import ZoneState
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.probe import Prober, Question
 from rackrelay.nameservers.server import NameServer
@@ -66,7 +66,7 @@ def add_rack(site: Site, number: int) -> None:
 
 
 def region(site: Site) -> RegionController:
-    return site.cache.regions(gen.NAMESPACE)[0]
+    return site.inventory.regions(gen.NAMESPACE)[0]
 
 
 def rack1(site: Site) -> NameServer:
@@ -271,7 +271,7 @@ async def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
     answer(laid_out, serial=1)
     enqueue_changes(laid_out, repair=False)
     laid_out.waiting()
-    laid_out.zones[(gen.NAMESPACE, "demo")] = ZoneState(gen.zone(2), {}, {})
+    laid_out.regions[(gen.NAMESPACE, "demo")].zone = ZoneState(gen.zone(2), {}, {})
     enqueue_changes(laid_out, repair=False)
     assert laid_out.waiting() == set()
     enqueue_changes(laid_out, repair=True)
@@ -286,7 +286,7 @@ async def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
 async def test_lag_counts_from_its_beginning(laid_out: Site) -> None:
     await ask_before(laid_out)
     answer(laid_out, serial=1)
-    laid_out.zones[(gen.NAMESPACE, "demo")] = ZoneState(gen.zone(2), {}, {})
+    laid_out.regions[(gen.NAMESPACE, "demo")].zone = ZoneState(gen.zone(2), {}, {})
     assert note_lag(laid_out, region(laid_out))
     sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
     assert sighting is not None

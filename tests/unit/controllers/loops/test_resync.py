@@ -69,7 +69,7 @@ async def test_objects_of_a_page_are_gone_before_the_next_one_comes(
 
     monkeypatch.setattr(site.client, "pages", pages)
     await resync(site, NODE, "")
-    assert len(site.cache.nodes()) == 5
+    assert len(site.inventory.nodes()) == 5
     assert max(alive) <= 1
 
 
@@ -78,7 +78,7 @@ async def test_failed_list_takes_nothing_away(site: Site) -> None:
     site.client.fail = True
     with pytest.raises(ClusterError):
         await resync(site, SUBNET, gen.NAMESPACE)
-    assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+    assert len(site.inventory.subnets(gen.NAMESPACE)) == 1
 
 
 async def test_list_finds_what_was_missed(site: Site) -> None:
@@ -88,7 +88,7 @@ async def test_list_finds_what_was_missed(site: Site) -> None:
     site.client.objects.pop(("Subnet", gen.NAMESPACE, "prov"))
     site.waiting()
     await resync(site, SUBNET, gen.NAMESPACE)
-    assert [s.meta.name for s in site.cache.subnets(gen.NAMESPACE)] == ["other"]
+    assert [s.meta.name for s in site.inventory.subnets(gen.NAMESPACE)] == ["other"]
     assert "zone demo" in site.waiting()
 
 
@@ -98,10 +98,10 @@ async def test_empty_list_takes_nothing_away_until_another_agrees(site: Site) ->
     site.client.objects.pop(("Subnet", gen.NAMESPACE, "prov"))
     site.waiting()
     await resync(site, SUBNET, gen.NAMESPACE)
-    assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+    assert len(site.inventory.subnets(gen.NAMESPACE)) == 1
     assert site.waiting() == set()
     await resync(site, SUBNET, gen.NAMESPACE)
-    assert site.cache.subnets(gen.NAMESPACE) == []
+    assert site.inventory.subnets(gen.NAMESPACE) == []
     assert "zone demo" in site.waiting()
     assert site.cache.doubts == {}
 
@@ -112,7 +112,7 @@ async def test_empty_list_between_good_ones_is_forgotten(site: Site) -> None:
     for objects in ({}, kept, {}):
         site.client.objects = dict(objects)
         await resync(site, SUBNET, gen.NAMESPACE)
-        assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+        assert len(site.inventory.subnets(gen.NAMESPACE)) == 1
 
 
 @pytest.mark.parametrize(("lost", "left"), [(2, 2), (3, 4)])
@@ -122,9 +122,9 @@ async def test_most_nodes_do_not_go_by_one_list(site: Site, lost: int, left: int
     for number in range(lost):
         site.client.objects.pop(("Node", "", f"node{number}"))
     await resync(site, NODE, "")
-    assert len(site.cache.nodes()) == left
+    assert len(site.inventory.nodes()) == left
     await resync(site, NODE, "")
-    assert len(site.cache.nodes()) == 4 - lost
+    assert len(site.inventory.nodes()) == 4 - lost
 
 
 async def test_watch_that_began_anew_is_followed_by_lists_of_everything(
@@ -141,9 +141,9 @@ async def test_watch_that_began_anew_is_followed_by_lists_of_everything(
         site.client.fail = True
         bursts.put_nowait(NODE)
         await asyncio.sleep(0.05)
-        assert len(site.cache.subnets(gen.NAMESPACE)) == 1
+        assert len(site.inventory.subnets(gen.NAMESPACE)) == 1
         site.client.fail = False
-        await until(lambda: not site.cache.subnets(gen.NAMESPACE))
+        await until(lambda: not site.inventory.subnets(gen.NAMESPACE))
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -11,14 +11,15 @@ from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Kind
 from rackrelay.controllers import work
+from rackrelay.controllers.dispatch import route
 from rackrelay.controllers.health.book import EvidenceBook
 from rackrelay.controllers.health.judging import note_judgements, views_of
+from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.loops.listen import take_heard
 from rackrelay.controllers.loops.poll import take_status
 from rackrelay.controllers.loops.probing import enqueue_changes
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.queue import Queue
-from rackrelay.controllers.routing import route
 from rackrelay.controllers.work import Key
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.server import NameServer
@@ -80,7 +81,7 @@ class ClockedSite(Site):
 def build_site() -> ClockedSite:
     """Three racks and a region replica on two provisioning networks, one of them with a smaller one inside."""
     queue = StillQueue()
-    site = ClockedSite(SETTINGS, FakeClient(), Cache(), queue, queue, EvidenceBook(), cast(Any, None))
+    site = ClockedSite(SETTINGS, FakeClient(), Cache(parsers()), queue, EvidenceBook(), cast(Any, None), KINDS)
     site.put(REGION, gen.body("RegionController", "demo", {"replicas": 1}))
     site.put(RACK, gen.body("RackController", "demo", {"pods": {"nodeSelector": gen.RACK_NODES}}))
     for cidr in CIDRS:
@@ -122,7 +123,7 @@ class History(RuleBasedStateMachine):
 
     @property
     def region(self) -> RegionController:
-        (region,) = self.site.cache.regions(gen.NAMESPACE)
+        (region,) = self.site.inventory.regions(gen.NAMESPACE)
         return region
 
     @property

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from rackrelay.controllers.publish.zone import choose_version
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import ZoneState
 from rackrelay.zone.plan import Zone
 from tests import gen
 from tests.unit.controllers.publish.history import RACKS, History
@@ -36,7 +36,7 @@ class Convergence(History):
         decision = self.decide_names()
         self.zone = choose_version(self.region, decision.rrsets, self.zone, [self.served])
         self.served = self.zone.serial
-        self.site.zones[self.region.meta.key] = ZoneState(self.zone, decision.answers, {})
+        self.site.regions[self.region.meta.key].zone = ZoneState(self.zone, decision.answers, {})
         for server in self.site.inventory.servers_of(self.region):
             if self.site.book.serial(server) is not None:
                 self.site.book.updated(server, self.served)

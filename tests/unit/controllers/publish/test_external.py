@@ -14,7 +14,7 @@ from rackrelay.controllers.dispatch import reconcile
 from rackrelay.controllers.publish.external import external_condition, external_keys, parse_key
 from rackrelay.controllers.publish.zone import reconcile_zone
 from rackrelay.controllers.resources.region import reconcile_region
-from rackrelay.controllers.state.memory import RegionKeys, ZoneState
+from rackrelay.controllers.state.region_state import RegionKeys, RegionState, ZoneState
 from rackrelay.controllers.work import Key
 from rackrelay.errors import InvalidSpec
 from rackrelay.manifests.configmaps import build_zone_config
@@ -54,11 +54,15 @@ class Outside(ExitStack):
         )
 
     def decide(self, zone: Zone) -> None:
-        self.site.zones[self.region.meta.key] = ZoneState(zone, {}, {})
+        self.site.regions[self.region.meta.key].zone = ZoneState(zone, {}, {})
+
+    @property
+    def state(self) -> RegionState:
+        return self.site.regions[self.region.meta.key]
 
     @property
     def region(self) -> RegionController:
-        return self.site.cache.regions(gen.NAMESPACE)[0]
+        return self.site.inventory.regions(gen.NAMESPACE)[0]
 
     async def look(self, *addresses: str) -> Condition | None:
         for address in addresses or ADDRESSES:
@@ -67,8 +71,12 @@ class Outside(ExitStack):
 
     def next_look_s(self) -> dict[str, float]:
         """Address -> seconds until it is looked at again."""
-        timers = self.site.publishing._timers
-        return {key.server: timer.when() - self.site.now() for key, timer in timers.items()}
+        timers = self.site.queue._timers.items()
+        return {k.server: timer.when() - self.site.now() for k, timer in timers if k.work == work.EXTERNAL}
+
+    def due(self) -> set[Key]:
+        """The external servers that wait to be looked at now."""
+        return {key for key in self.site.queue._dirty if key.work == work.EXTERNAL}
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ async def test_zone_is_published_and_looked_after(outside: Outside) -> None:
 
 
 async def test_nothing_is_sent_before_the_zone_is_decided(outside: Outside) -> None:
-    outside.site.zones.clear()
+    outside.state.zone = None
     assert await outside.look() is None
     assert [server.record.queries for server in outside.servers] == [0, 0]
 
@@ -96,9 +104,9 @@ async def test_nothing_is_sent_before_the_zone_is_decided(outside: Outside) -> N
 async def test_region_without_external_servers_has_no_condition(outside: Outside) -> None:
     await outside.look()
     outside.use()
-    outside.site.publishing._timers.clear()
+    outside.site.queue._timers.clear()
     assert await outside.look() is None
-    assert (outside.site.external, outside.next_look_s()) == ({}, {})
+    assert (outside.state.external, outside.next_look_s()) == ({}, {})
 
 
 async def test_secondaries_are_left_to_their_primary(outside: Outside) -> None:
@@ -115,7 +123,7 @@ async def test_look_that_finds_all_as_it_should_be_reads_no_records(outside: Out
     before = [server.record.transfers for server in outside.servers]
     await outside.look()
     assert [server.record.transfers for server in outside.servers] == before
-    assert outside.site.waiting() == set(), "there is nothing to say"
+    assert outside.site.waiting() == {"external demo"}, "there is nothing to say"
 
 
 async def test_change_is_sent_without_reading_what_is_known(outside: Outside) -> None:
@@ -136,8 +144,8 @@ async def test_all_is_read_now_and_then_because_a_serial_says_little(outside: Ou
     server.records[("10-10-0-0--24", "A")] = (15, ("10.66.0.1",))
     assert (found := await outside.look()) is not None
     assert found.status
-    for key, sight in outside.site.external.items():
-        outside.site.external[key] = dataclasses.replace(sight, read_at=outside.site.now() - 301)
+    for key, sight in outside.state.external.items():
+        outside.state.external[key] = dataclasses.replace(sight, read_at=outside.site.now() - 301)
     assert (found := await outside.look()) is not None
     assert (found.reason, found.alarming) == ("ContentDiffers", True)
     assert server.names() == {"10-10-0-0--24": ("10.10.0.2",)}
@@ -229,7 +237,7 @@ def test_key_that_is_no_text() -> None:
 async def reconciled(outside: Outside) -> dict[str, tuple[str, str]]:
     """The region's conditions."""
     site: Any = outside.site
-    site.keys[outside.region.meta.key] = RegionKeys(gen.KEY, b"agent key", since=site.now())
+    site.regions[outside.region.meta.key].keys = RegionKeys(gen.KEY, b"agent key", since=site.now())
     site.put(CONFIG_MAP, build_zone_config(gen.NAMESPACE, "demo", gen.zone(1), None))
     await reconcile_region(site, outside.region)
     found: dict[str, tuple[str, str]] = site.conditions("RegionController", "demo")
@@ -238,7 +246,7 @@ async def reconciled(outside: Outside) -> dict[str, tuple[str, str]]:
 
 async def test_region_has_its_servers_looked_at_and_says_what_was_seen(outside: Outside) -> None:
     assert "ExternalDNSPublished" not in await reconciled(outside)
-    assert outside.site.publishing._dirty == set(external_keys(outside.region))
+    assert outside.due() == set(external_keys(outside.region))
     await outside.look()
     found = await reconciled(outside)
     assert found["ExternalDNSPublished"] == ("True", "Published")
@@ -257,7 +265,7 @@ async def test_restarted_operator_keeps_the_condition_until_it_has_looked(outsid
     await outside.look()
     await reconciled(outside)
     writes = outside.site.client.writes
-    outside.site.external.clear()
+    outside.state.external.clear()
     writes.clear()
     assert (await reconciled(outside))["ExternalDNSPublished"] == ("True", "Published")
     await outside.look()
@@ -267,10 +275,10 @@ async def test_restarted_operator_keeps_the_condition_until_it_has_looked(outsid
 
 async def test_new_version_of_the_zone_is_sent_on(outside: Outside) -> None:
     site = outside.site
-    site.keys[outside.region.meta.key] = RegionKeys(gen.KEY, b"agent key")
-    site.zones.clear()
+    site.regions[outside.region.meta.key].keys = RegionKeys(gen.KEY, b"agent key")
+    outside.state.zone = None
     await reconcile_zone(site, outside.region)
-    assert site.publishing._dirty == set(external_keys(outside.region))
-    site.publishing._dirty.clear()
+    assert outside.due() == set(external_keys(outside.region))
+    site.queue._dirty.clear()
     await reconcile_zone(site, outside.region)
-    assert site.publishing._dirty == set()
+    assert outside.due() == set()

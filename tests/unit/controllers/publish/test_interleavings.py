@@ -17,7 +17,7 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.publish.zone import reconcile_zone
-from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.state.region_state import RegionKeys
 from rackrelay.errors import Conflict, NotLeading
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
@@ -97,7 +97,7 @@ class World:
             cache.upsert(SUBNET, gen.body("Subnet", f"s{number}", {"cidr": f"10.10.{number}.0/24"}))
         for number in self.servers:
             add_rack(site, number, number in drained)
-        site.keys[region_of(site).meta.key] = RegionKeys(gen.KEY, b"agent key")
+        site.regions[region_of(site).meta.key].keys = RegionKeys(gen.KEY, b"agent key")
         self.catch_up(made)
         return made
 
@@ -152,7 +152,7 @@ def add_rack(site: Site, number: int, drained: bool) -> None:
 
 
 def region_of(site: Site) -> RegionController:
-    return site.cache.regions(gen.NAMESPACE)[0]
+    return site.inventory.regions(gen.NAMESPACE)[0]
 
 
 def publish_with(operator: Operator) -> "asyncio.Task[None]":

@@ -11,7 +11,7 @@ from rackrelay.errors import ClusterError, Conflict
 from rackrelay.zone import storage as zone_storage
 from rackrelay.zone.plan import Zone
 from tests import gen
-from tests.unit.controllers.publish.zone_lab import NEXT, REGION_, Lab, serve_two, zone_config, zone_of
+from tests.unit.controllers.publish.zone_lab import NEXT, Lab, serve_two, zone_config, zone_of
 
 
 async def test_config_map_is_written_before_the_servers(lab: Lab) -> None:
@@ -93,12 +93,12 @@ async def test_zone_that_does_not_fit_leaves_the_published_one_and_says_so(
     lab.lose(3)
     await lab.reconcile()
     assert fakes[0].zone == zone_of(1, 2, 3)
-    assert "divide the Subnets" in lab.site.zones[REGION_.meta.key].problem
+    assert "divide the Subnets" in lab.site.zone_state().problem
     monkeypatch.undo()
     monkeypatch.setattr(names, "PORT_DNS", lab.port)
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == zone_of(2, 2)
-    assert lab.site.zones[REGION_.meta.key].problem == ""
+    assert lab.site.zone_state().problem == ""
 
 
 async def test_zone_that_cannot_be_written_is_told_and_tried_again(lab: Lab) -> None:
@@ -108,13 +108,13 @@ async def test_zone_that_cannot_be_written_is_told_and_tried_again(lab: Lab) -> 
     lab.site.client.fail = True
     with pytest.raises(ClusterError):
         await lab.reconcile()
-    state = lab.site.zones[REGION_.meta.key]
+    state = lab.site.zone_state()
     assert (state.reason, state.problem) == ("NotWritten", "the API server does not answer")
     assert "region demo" in lab.site.waiting()
     lab.site.client.fail = False
     await lab.reconcile()
     assert lab.kept == fakes[0].zone == zone_of(2, 2)
-    assert lab.site.zones[REGION_.meta.key].problem == ""
+    assert lab.site.zone_state().problem == ""
 
 
 async def test_long_zone_is_kept_packed_and_read_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ async def test_region_without_pods_gets_an_empty_zone_for_them_to_start_from(lab
 
 
 async def test_no_zone_before_there_are_keys(lab: Lab) -> None:
-    lab.site.keys.clear()
+    lab.site.regions[REGION_.meta.key].keys = None
     with pytest.raises(NotReady, match="keys"):
         await lab.reconcile()
     assert lab.kept is None
@@ -161,7 +161,7 @@ async def test_unplugged_rack_leaves_the_name_unless_it_is_the_last(lab: Lab) ->
     lab.lose(2)
     await lab.reconcile()
     assert lab.kept == zone_of(2, 2, 3)
-    assert lab.site.zones[REGION_.meta.key].answers[ip_network("10.10.0.0/24")].fail_open
+    assert lab.site.zone_state().answers[ip_network("10.10.0.0/24")].fail_open
 
 
 async def test_dead_rack_is_withdrawn_and_comes_back_when_it_has_lasted(

@@ -9,7 +9,7 @@ import pytest
 from rackrelay.cluster.client import CONFIG_MAP
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.publish.verify import Schedule, verify_next
-from rackrelay.controllers.state.context import PARALLEL_REPAIRS
+from rackrelay.controllers.state.region_state import PARALLEL_REPAIRS
 from rackrelay.nameservers import push
 from rackrelay.nameservers.push import Outcome
 from rackrelay.zone import damping
@@ -53,7 +53,7 @@ def at_once() -> Schedule:
 
 
 def outcome(lab: Lab, number: int) -> Outcome:
-    found = lab.site.zones[REGION_.meta.key].outcomes
+    found = lab.site.zone_state().outcomes
     return next(o for s, o in found.items() if s.name == f"rack{number}")
 
 
@@ -176,16 +176,16 @@ async def test_server_that_hangs_in_its_repair_holds_up_no_change(lab: Lab, monk
     await lab.reconcile()
     assert fakes[0].zone.rrsets == zone_of(1, 2, 4).rrsets
     # One repair at a time for each server, and what it says in the end is heard.
-    assert len(lab.site.repairs) == 1
+    assert len(lab.site.regions[REGION_.meta.key].repairs) == 1
     lab.site.waiting()
-    (repair,) = lab.site.repairs.values()
-    lab.site.zones[REGION_.meta.key] = replace(lab.site.zones[REGION_.meta.key], zone=zone_of(repair.serial, 2, 4))
+    (repair,) = lab.site.regions[REGION_.meta.key].repairs.values()
+    lab.site.regions[REGION_.meta.key].zone = replace(lab.site.zone_state(), zone=zone_of(repair.serial, 2, 4))
     released.set()
     await asyncio.wait([repair.task])
     await asyncio.sleep(0)
     assert outcome(lab, 4) is Outcome.DRIFTED
     assert lab.site.waiting() == {"zone demo", "region demo"}
-    assert lab.site.repairs == {}
+    assert lab.site.regions[REGION_.meta.key].repairs == {}
 
 
 async def test_server_that_was_too_slow_is_not_waited_for_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ async def test_server_that_was_too_slow_is_not_waited_for_again(lab: Lab, monkey
     async with asyncio.timeout(5):
         assert await repairs.repair_all(lab.site, [server], version) == {server: Outcome.DIFFERS}
     released.set()
-    await asyncio.wait([lab.site.repairs[server].task])
+    await asyncio.wait([lab.site.regions[REGION_.meta.key].repairs[server].task])
     await asyncio.sleep(0)
     assert lab.site.waiting() == {"zone demo", "region demo"}
 

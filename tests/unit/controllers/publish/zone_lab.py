@@ -6,7 +6,7 @@ from typing import Any
 from rackrelay import names
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.publish.zone import reconcile_zone
-from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.state.region_state import RegionKeys
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
 from rackrelay.zone.plan import Zone
@@ -28,7 +28,7 @@ class Lab(ExitStack):
         site.put(REGION, gen.body("RegionController", "demo", {"replicas": 2}))
         site.put(RACK, gen.body("RackController", "demo", {"pods": {"nodeSelector": gen.RACK_NODES}}))
         site.put(SUBNET, gen.body("Subnet", "prov", {"cidr": "10.10.0.0/24"}))
-        site.keys[REGION_.meta.key] = RegionKeys(gen.KEY, b"agent key")
+        site.regions[REGION_.meta.key].keys = RegionKeys(gen.KEY, b"agent key")
 
     def add_rack(self, number: int, zone: Zone | None = None) -> FakeNameServer:
         """A rack whose address on the subnet is 10.10.0.<number>."""
@@ -48,7 +48,7 @@ class Lab(ExitStack):
 
     def see(self, number: int, serial: int, **status: Any) -> None:
         """The rack's DNS and agent have answered."""
-        region = self.site.cache.regions(gen.NAMESPACE)[0]
+        region = self.site.inventory.regions(gen.NAMESPACE)[0]
         self.site.book.track(self.site.inventory.servers_of(region))
         sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
         assert sighting is not None
@@ -67,7 +67,7 @@ class Lab(ExitStack):
 
     @property
     def region(self) -> RegionController:
-        return self.site.cache.regions(gen.NAMESPACE)[0]
+        return self.site.inventory.regions(gen.NAMESPACE)[0]
 
     @property
     def kept(self) -> Zone | None:

@@ -12,7 +12,7 @@ from tests.unit.controllers.site import Site
 
 def add_region(site: Site, rotation: int = 1) -> RegionController:
     site.put(REGION, gen.body("RegionController", "demo", {"replicas": 1, "tsig": {"rotation": rotation}}))
-    return site.cache.regions(gen.NAMESPACE)[0]
+    return site.inventory.regions(gen.NAMESPACE)[0]
 
 
 def add_rack(site: Site, **status: Any) -> None:
@@ -22,17 +22,17 @@ def add_rack(site: Site, **status: Any) -> None:
     labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
     metadata = {"namespace": gen.NAMESPACE, "name": "demo-rack-a", "uid": "a", "labels": labels}
     site.put(POD, {"metadata": metadata, "spec": {"nodeName": "rack1"}, "status": {"podIP": "192.0.2.1"}})
-    (region,) = site.cache.regions(gen.NAMESPACE)
+    (region,) = site.inventory.regions(gen.NAMESPACE)
     for sighting in site.book.track(site.inventory.servers_of(region)):
         sighting.status = gen.status(**status)
 
 
 def rendered(site: Site, config_hash: str = "c0ffee") -> None:
     """The configuration has been rendered anew, as reconciling the region and its racks does."""
-    site.config_hashes[(REGION, gen.NAMESPACE, "demo")] = config_hash
-    site.config_hashes[(RACK, gen.NAMESPACE, "demo")] = config_hash
+    state = site.regions[(gen.NAMESPACE, "demo")]
+    state.config_hash = state.rack_config_hashes["demo"] = config_hash
 
 
 def plan_of(site: Site) -> KeyPlan:
-    known = site.keys[(gen.NAMESPACE, "demo")]
+    known = site.region_keys()
     return KeyPlan(known.accepted, known.signing)

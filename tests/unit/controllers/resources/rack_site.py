@@ -5,7 +5,7 @@ from typing import Any
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION, SERVICE, SUBNET
 from rackrelay.controllers.resources.rack import reconcile_rack
-from rackrelay.controllers.state.memory import RegionKeys, ZoneState
+from rackrelay.controllers.state.region_state import RegionKeys, ZoneState
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.services import build_region_services
 from rackrelay.zone.decision import answer_subnets
@@ -19,7 +19,7 @@ def add_rack_controller(site: Site, **spec: Any) -> None:
 
 def add_region(site: Site, name: str = "demo") -> None:
     """A region that is laid out: Services with addresses, keys, and a zone."""
-    site.keys[(gen.NAMESPACE, name)] = RegionKeys(gen.KEY, b"agent key")
+    site.regions[(gen.NAMESPACE, name)].keys = RegionKeys(gen.KEY, b"agent key")
     site.put(REGION, gen.body("RegionController", name, {"replicas": 2}))
     for i, service in enumerate(build_region_services(gen.region(name))):
         service["spec"]["clusterIP"] = f"10.96.0.{i + 10}"
@@ -36,12 +36,12 @@ def add_node(site: Site, name: str, pod: bool = True, **status: Any) -> None:
     metadata = {"namespace": gen.NAMESPACE, "name": f"demo-rack-{name}", "uid": name, "labels": labels}
     workload = site.client.objects.get(("DaemonSet", gen.NAMESPACE, "demo-rack"))
     metadata["annotations"] = workload["spec"]["template"]["metadata"]["annotations"] if workload else {}
-    last = len(site.cache.nodes())
+    last = len(site.inventory.nodes())
     site.put(POD, {"metadata": metadata, "spec": {"nodeName": name}, "status": {"podIP": f"192.0.2.{last}", **status}})
 
 
 def hear(site: Site, name: str, *addresses: str, **status: Any) -> None:
-    (region,) = site.cache.regions(gen.NAMESPACE)
+    (region,) = site.inventory.regions(gen.NAMESPACE)
     site.book.track(site.inventory.servers_of(region))
     sighting = site.book.find(gen.NAMESPACE, name)
     assert sighting is not None
@@ -50,12 +50,14 @@ def hear(site: Site, name: str, *addresses: str, **status: Any) -> None:
 
 
 def decide(site: Site) -> None:
-    (region,) = site.cache.regions(gen.NAMESPACE)
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), answer_subnets(site.inventory.subnets_of(region), []), {})
+    (region,) = site.inventory.regions(gen.NAMESPACE)
+    site.regions[region.meta.key].zone = ZoneState(
+        gen.zone(1), answer_subnets(site.inventory.subnets_of(region), []), {}
+    )
 
 
 async def reconcile(site: Site) -> dict[str, tuple[str, str]]:
-    (rack,) = site.cache.racks(gen.NAMESPACE)
+    (rack,) = site.inventory.racks(gen.NAMESPACE)
     await reconcile_rack(site, rack)
     return site.conditions("RackController", "demo")
 

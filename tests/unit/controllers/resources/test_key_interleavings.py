@@ -38,7 +38,7 @@ def rotating(api: WatchedClient, agents: object, stop_at: int | None = None) -> 
 
 async def rotate(operator: Operator, steps: int) -> None:
     for _ in range(steps):
-        operator.site.config_hashes[(REGION, gen.NAMESPACE, "demo")] = "c0ffee"
+        operator.site.regions[(gen.NAMESPACE, "demo")].config_hash = "c0ffee"
         await ensure_keys(operator.site, region_of(operator.site))
         operator.site.waiting()
 

@@ -7,7 +7,7 @@ import pytest
 from rackrelay.controllers.health.sighting import LISTENING_S
 from rackrelay.controllers.resources import keys
 from rackrelay.controllers.resources.keys import KeyPlan, ensure_keys, volume_mark
-from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.state.region_state import RegionKeys
 from rackrelay.errors import ClusterError, Conflict
 from rackrelay.model.region import RegionController
 from rackrelay.protocol.heard_document import Heard, HeardRack
@@ -39,7 +39,7 @@ async def test_rotation_waits_for_every_server_in_reach(site: Site) -> None:
     add_rack(site)
     await ensure_keys(site, region)
     assert plan_of(site) == KeyPlan((1, 2), 2)
-    assert site.keys[region.meta.key].tsig.name == "2.demo.machines.rackrelay"
+    assert site.region_keys().tsig.name == "2.demo.machines.rackrelay"
     await ensure_keys(site, region)
     assert plan_of(site) == KeyPlan((1, 2), 2), "pods are not told yet which key signs"
     rendered(site)
@@ -50,7 +50,7 @@ async def test_rotation_waits_for_every_server_in_reach(site: Site) -> None:
 def hear(site: Site, heard: bool, **status: Any) -> None:
     """A region's replica, which has run for long, hears the rack or does not."""
     replica = gen.server("demo-0")
-    region = site.cache.regions(gen.NAMESPACE)[0]
+    region = site.inventory.regions(gen.NAMESPACE)[0]
     servers = [*site.inventory.servers_of(region), replica]
     site.book.track(servers, dict.fromkeys(servers, region))
     beat = HeardRack(heard, 1, gen.status(**status))
@@ -115,7 +115,7 @@ async def test_keys_serve_on_while_a_step_cannot_be_written(site: Site, monkeypa
     """Agents are asked with them, and racks whose agents are silent count as degraded."""
     await ensure_keys(site, add_region(site))
     region, key = add_region(site, rotation=2), (gen.NAMESPACE, "demo")
-    known = site.keys[key]
+    known = site.regions[key].keys
 
     async def fail(*_: Any) -> Any:
         raise ClusterError("the API server does not answer")
@@ -124,7 +124,7 @@ async def test_keys_serve_on_while_a_step_cannot_be_written(site: Site, monkeypa
         outage.setattr(site.client, "apply", fail)
         with pytest.raises(ClusterError):
             await ensure_keys(site, region)
-    assert site.keys[key] == known
+    assert site.regions[key].keys == known
     await ensure_keys(site, region)
     assert plan_of(site) == KeyPlan((1, 2), 1)
 
@@ -163,7 +163,8 @@ async def test_another_operator_goes_on_with_a_rotation(site: Site) -> None:
     add_rack(site)
     region = add_region(site, rotation=2)
     for expected in (KeyPlan((1, 2), 1), KeyPlan((1, 2), 2), KeyPlan((2,), 2), KeyPlan((2,), 2)):
-        site.keys.clear()
+        for state in site.regions.values():
+            state.keys = None
         await ensure_keys(site, region)
         assert plan_of(site) == expected
         rendered(site)
@@ -193,8 +194,8 @@ async def test_steps_are_some_seconds_apart(site: Site, monkeypatch: pytest.Monk
 
 async def test_of_two_operators_that_both_rotate_one_is_told(site: Site) -> None:
     await ensure_keys(site, add_region(site))
-    known = site.keys[(gen.NAMESPACE, "demo")]
-    site.keys[(gen.NAMESPACE, "demo")] = RegionKeys(known.tsig, known.agent, version="of yesterday")
+    known = site.region_keys()
+    site.regions[(gen.NAMESPACE, "demo")].keys = RegionKeys(known.tsig, known.agent, version="of yesterday")
     region = add_region(site, rotation=2)
     with pytest.raises(Conflict):
         await ensure_keys(site, region)

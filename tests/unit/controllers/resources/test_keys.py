@@ -15,13 +15,13 @@ MADE = ["create Secret demo-agent-1", "create Secret demo-tsig-1", "apply Secret
 async def test_keys_are_made_once(site: Site) -> None:
     region = add_region(site)
     await ensure_keys(site, region)
-    first = site.keys[region.meta.key]
+    first = site.region_keys()
     assert site.client.writes == MADE
     assert len(base64.b64decode(first.tsig.secret)) == 32
     assert first.tsig.name == "1.demo.machines.rackrelay"
-    site.keys.clear()
+    site.regions.clear()
     await ensure_keys(site, region)
-    assert site.keys[region.meta.key] == first
+    assert site.region_keys() == first
     assert site.client.writes == MADE
 
 
@@ -37,7 +37,7 @@ async def test_keys_are_immutable_and_belong_to_nobody(site: Site) -> None:
 async def test_keys_do_not_show_in_words(site: Site) -> None:
     region = add_region(site)
     await ensure_keys(site, region)
-    known = site.keys[region.meta.key]
+    known = site.region_keys()
     for secret in (known.tsig.secret, known.agent.decode()):
         assert secret not in repr(known)
         assert secret not in repr(site)

@@ -6,7 +6,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.client import RACK, REGION, SUBNET
-from rackrelay.controllers.state.memory import RegionKeys
+from rackrelay.controllers.state.region_state import RegionKeys
 from rackrelay.errors import NotReady
 from tests import gen
 from tests.unit.controllers.resources.rack_site import (
@@ -162,7 +162,7 @@ async def test_pod_is_touched_when_another_key_signs(site: Site, monkeypatch: py
 
     monkeypatch.setattr(site.client, "annotate", annotate)
     for signing in (1, 1, 2):
-        site.keys[(gen.NAMESPACE, "demo")] = RegionKeys(gen.KEY, b"agent key", (1, 2), signing)
+        site.regions[(gen.NAMESPACE, "demo")].keys = RegionKeys(gen.KEY, b"agent key", (1, 2), signing)
         await reconcile(site)
     assert marks[0] == marks[1] != marks[2]
 
@@ -175,11 +175,11 @@ async def test_configuration_of_before_a_key_step_does_not_stand_for_that_step(
     add_node(site, "rack1")
 
     async def rotate_meanwhile(*_: Any) -> None:
-        site.keys[(gen.NAMESPACE, "demo")] = RegionKeys(gen.KEY, b"agent key", (1, 2))
+        site.regions[(gen.NAMESPACE, "demo")].keys = RegionKeys(gen.KEY, b"agent key", (1, 2))
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(site.client, "annotate", rotate_meanwhile)
         await reconcile(site)
-    assert (RACK, gen.NAMESPACE, "demo") not in site.config_hashes
+    assert "demo" not in site.regions[(gen.NAMESPACE, "demo")].rack_config_hashes
     await reconcile(site)
-    assert (RACK, gen.NAMESPACE, "demo") in site.config_hashes
+    assert "demo" in site.regions[(gen.NAMESPACE, "demo")].rack_config_hashes

@@ -8,7 +8,7 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION
 from rackrelay.controllers.resources.region import PARALLEL_TOUCHES, config_condition, reconcile_region, refresh_volumes
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import ZoneState
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
@@ -23,7 +23,7 @@ def add_region(site: Site, zone: bool = True, **spec: Any) -> RegionController:
     site.put(REGION, gen.body("RegionController", "demo", {"replicas": 2, **spec}))
     if zone:
         site.put(CONFIG_MAP, build_zone_config(gen.NAMESPACE, "demo", gen.zone(1), None))
-    return site.cache.regions(gen.NAMESPACE)[0]
+    return site.inventory.regions(gen.NAMESPACE)[0]
 
 
 def add_pod(site: Site, ordinal: int, ready: bool = True, config: str = "", **status: Any) -> None:
@@ -39,7 +39,7 @@ def add_pod(site: Site, ordinal: int, ready: bool = True, config: str = "", **st
 
 
 async def reconcile(site: Site) -> dict[str, tuple[str, str]]:
-    (region,) = site.cache.regions(gen.NAMESPACE)
+    (region,) = site.inventory.regions(gen.NAMESPACE)
     await reconcile_region(site, region)
     return site.conditions("RegionController", "demo")
 
@@ -74,7 +74,7 @@ async def test_fewer_replicas_delete_the_services_that_are_left_over(site: Site)
 
 async def test_ready_when_every_replica_is(site: Site) -> None:
     region = add_region(site)
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), {}, {})
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(1), {}, {})
     add_pod(site, 0)
     add_pod(site, 1, ready=False)
     assert (await reconcile(site))["Ready"] == ("False", "Starting")
@@ -92,7 +92,7 @@ async def test_restarted_operator_keeps_the_status_until_it_has_looked(site: Sit
     add_pod(site, 0)
     assert (await reconcile(site))["Ready"][1] == "Starting"
     assert site.status("RegionController", "demo")["replicas"] == 0
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), {}, {})
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(1), {}, {})
     await reconcile(site)
     assert site.status("RegionController", "demo")["replicas"] == 1
 
@@ -107,7 +107,7 @@ async def test_pod_that_cannot_start_is_told(site: Site) -> None:
 async def test_zone_in_the_status(site: Site) -> None:
     region = add_region(site)
     zone = gen.zone(7, a=("10.0.0.1",), b=("fd00::1",))
-    site.zones[region.meta.key] = ZoneState(zone, {}, {})
+    site.regions[region.meta.key].zone = ZoneState(zone, {}, {})
     assert (await reconcile(site))["ZonePublished"] == ("True", "Published")
     assert site.status("RegionController", "demo")["zone"] == {"serial": 7, "names": 2, "digest": zone.digest}
 
@@ -127,7 +127,7 @@ async def test_server_in_reach_that_does_not_serve_the_zone(
     site: Site, outcome: Outcome, expected: tuple[str, str]
 ) -> None:
     region = add_region(site)
-    site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {gen.server("rack1"): outcome})
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(7), {}, {gen.server("rack1"): outcome})
     assert (await reconcile(site))["ZonePublished"] == expected
 
 
@@ -136,7 +136,7 @@ async def test_server_that_answers_probes_and_no_update_does_not_serve_the_zone(
     server = gen.server("rack1")
     site.book.track([server])
     site.book.answered(server, 6, site.now())
-    site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {server: Outcome.UNREACHABLE})
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(7), {}, {server: Outcome.UNREACHABLE})
     assert (await reconcile(site))["ZonePublished"] == ("False", "ServersDiffer")
     # It was out of reach when the zone was sent, and is back with it.
     site.book.answered(server, 7, site.now())
@@ -156,7 +156,7 @@ async def test_what_sending_again_cannot_help_is_told(site: Site, serial: int, o
     server = gen.server("rack1")
     site.book.track([server])
     site.book.answered(server, serial, site.now())
-    site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {server: outcome})
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(7), {}, {server: outcome})
     await reconcile(site)
     found = site.status("RegionController", "demo")["conditions"]
     assert words in next(c["message"] for c in found if c["type"] == "ZonePublished")
@@ -164,7 +164,7 @@ async def test_what_sending_again_cannot_help_is_told(site: Site, serial: int, o
 
 async def test_zone_that_does_not_fit_is_told(site: Site) -> None:
     region = add_region(site)
-    site.zones[region.meta.key] = ZoneState(gen.zone(7), {}, {}, "5000 names need more than there is")
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(7), {}, {}, "5000 names need more than there is")
     assert (await reconcile(site))["ZonePublished"] == ("False", "ZoneTooLarge")
 
 

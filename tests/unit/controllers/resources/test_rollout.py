@@ -9,7 +9,7 @@ from rackrelay import names
 from rackrelay.cluster.client import DAEMON_SET, NODE, POD, RACK, REGION, SUBNET
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.resources.rollout import Candidate, Progress, choose_next, replace_outdated
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import ZoneState
 from rackrelay.protocol.status_document import PeerObservation
 from rackrelay.zone.evidence import Tier
 from tests import gen
@@ -104,19 +104,19 @@ def add_rack(site: Site, number: int, controller: str, template: str = OLD, **re
 
 def hear(site: Site, *numbers: int, **status: Any) -> None:
     """These racks are well and have an address in the subnet; the zone is decided anew."""
-    (region,) = site.cache.regions(gen.NAMESPACE)
+    (region,) = site.inventory.regions(gen.NAMESPACE)
     site.book.track(site.inventory.servers_of(region))
     for number in numbers:
         sighting = site.book.find(gen.NAMESPACE, f"r{number}")
         assert sighting is not None
         site.book.answered(sighting.server, 1, site.now())
         sighting.status, sighting.status_at = gen.status(f"10.10.0.{number}/24", **status), site.now()
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), decide_names(site, region).answers, {})
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(1), decide_names(site, region).answers, {})
 
 
 async def replace(site: Site, controller: str) -> Progress:
-    (region,) = site.cache.regions(gen.NAMESPACE)
-    rack = next(r for r in site.cache.racks(gen.NAMESPACE) if r.meta.name == controller)
+    (region,) = site.inventory.regions(gen.NAMESPACE)
+    rack = next(r for r in site.inventory.racks(gen.NAMESPACE) if r.meta.name == controller)
     return await replace_outdated(site, region, rack, NEW)
 
 

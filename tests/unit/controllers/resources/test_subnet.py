@@ -7,7 +7,7 @@ import pytest
 
 from rackrelay.cluster.client import REGION, SUBNET
 from rackrelay.controllers.resources.subnet import client_settings, reconcile_subnet, status_fields
-from rackrelay.controllers.state.memory import ZoneState
+from rackrelay.controllers.state.region_state import ZoneState
 from rackrelay.model.subnet import Subnet
 from rackrelay.zone.decision import answer_subnets
 from rackrelay.zone.evidence import Judgement, Tier
@@ -115,19 +115,19 @@ def test_unmanaged_subnet_has_no_name() -> None:
 
 
 def add(site: Site, name: str, cidr: str = "10.10.0.0/24", **spec: Any) -> None:
-    created = {"creationTimestamp": f"2026-01-01T00:00:0{len(site.cache.subnets(gen.NAMESPACE))}Z"}
+    created = {"creationTimestamp": f"2026-01-01T00:00:0{len(site.inventory.subnets(gen.NAMESPACE))}Z"}
     site.put(SUBNET, gen.body("Subnet", name, {"cidr": cidr, **spec}, **created))
 
 
 def decide(site: Site, *racks: RackView) -> None:
     """The zone has been decided from these racks."""
-    (region,) = site.cache.regions(gen.NAMESPACE)
+    (region,) = site.inventory.regions(gen.NAMESPACE)
     subnets = site.inventory.subnets_of(region)
-    site.zones[region.meta.key] = ZoneState(gen.zone(1), answer_subnets(subnets, racks), {})
+    site.regions[region.meta.key].zone = ZoneState(gen.zone(1), answer_subnets(subnets, racks), {})
 
 
 async def reconcile(site: Site, name: str = "prov") -> dict[str, tuple[str, str]]:
-    (subnet,) = [s for s in site.cache.subnets(gen.NAMESPACE) if s.meta.name == name]
+    (subnet,) = [s for s in site.inventory.subnets(gen.NAMESPACE) if s.meta.name == name]
     await reconcile_subnet(site, subnet)
     return site.conditions("Subnet", name)
 

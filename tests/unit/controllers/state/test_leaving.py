@@ -65,7 +65,7 @@ def add_pod(site: Site, number: int, controller: str) -> None:
 
 
 def region(site: Site) -> RegionController:
-    return site.cache.regions(gen.NAMESPACE)[0]
+    return site.inventory.regions(gen.NAMESPACE)[0]
 
 
 def answer(site: Site, *numbers: int) -> Answer:

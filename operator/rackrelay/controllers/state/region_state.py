@@ -1,18 +1,23 @@
-"""What the operator remembers of each region, which no object says: its keys, its zone, and who was brought to it."""
+"""What the operator remembers of each region, which no object says: one record, dropped as a whole."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rackrelay.addresses import Network
 from rackrelay.nameservers.external import Reading, Trouble
 from rackrelay.nameservers.push import Outcome
 from rackrelay.nameservers.server import NameServer
 from rackrelay.nameservers.update import TsigKey
+from rackrelay.zone.decision import Decision
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.rule import Answer
 
 RegionKey = tuple[str, str]
+
+# Each holds a zone and computes for most of its time.
+PARALLEL_REPAIRS = 4
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,40 @@ class Repair:
 class Replaced:
     """A rack whose pod this operator has deleted, and the networks in which machines used it."""
 
-    region: RegionKey
     node: str
     networks: frozenset[Network]
+
+
+@dataclass
+class RegionState:
+    """One region's record.
+
+    `zone`: as it was decided and published last in this term. `stored_zone`: the zone's ConfigMap with the Zone that
+    was read from it. `decision`: the last one, from which the next begins; its zone may not have been published.
+    `external`: by the address of an external name server. `config_hash` and `rack_config_hashes`: the configuration
+    that was rendered last, of the replicas and by RackController; absent until it is known what was. `replaced`: pod
+    UID -> the rack that ran in it. `refusal`: why its zone cannot be decided until somebody changes the spec.
+    """
+
+    keys: RegionKeys | None = None
+    zone: ZoneState | None = None
+    stored_zone: tuple[Mapping[str, Any], Zone] | None = None
+    decision: Decision | None = None
+    external: dict[str, ExternalState] = field(default_factory=dict)
+    config_hash: str | None = None
+    rack_config_hashes: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, Replaced] = field(default_factory=dict)
+    repairs: dict[NameServer, Repair] = field(default_factory=dict)
+    repair_limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_REPAIRS))
+    refusal: str = ""
+
+    def begin_term(self) -> None:
+        """This operator leads from now on. The Secrets may have been replaced by the leader before."""
+        self.keys = None
+
+    def end_term(self) -> None:
+        """Another operator publishes from now on: what this one published says nothing of how current servers are."""
+        for repair in self.repairs.values():
+            repair.task.cancel()
+        self.zone = None
+        self.external.clear()
