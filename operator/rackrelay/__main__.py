@@ -17,7 +17,7 @@ from rackrelay.cluster.client import Client, Kind
 from rackrelay.cluster.endpoint import find_endpoint
 from rackrelay.cluster.lease import Alone, Lease
 from rackrelay.controllers.dispatch import reconcile
-from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.health.rack_health import RackHealth
 from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.leadership import Election, lead_forever, learn_keys_forever
 from rackrelay.controllers.loops.listen import listen_forever
@@ -94,7 +94,7 @@ def _build_context(settings: Settings, client: Client, agents: aiohttp.ClientSes
         client=client,
         cache=Cache(parsers()),
         queue=Queue(dispatch),
-        book=EvidenceBook(),
+        health=RackHealth(),
         agents=agents,
         kinds=KINDS,
     )

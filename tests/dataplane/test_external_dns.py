@@ -21,7 +21,7 @@ import pytest
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import REGION, SECRET
-from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.health.rack_health import RackHealth
 from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.publish.external import external_condition, external_keys, reconcile_external
 from rackrelay.controllers.queue import Queue
@@ -131,7 +131,7 @@ def stage(image_root: Path, tmp_path: Path, spaces: dict[str, Namespace]) -> Ite
         stack.callback(bind.pod.destroy)
         bind.create()
         agents: Any = None
-        context = Context(settings, client, Cache(parsers()), Queue(never), EvidenceBook(), agents, KINDS)
+        context = Context(settings, client, Cache(parsers()), Queue(never), RackHealth(), agents, KINDS)
         stage = Stage(spaces["operator"], bind, context, client)
         context.cache.upsert(REGION, client.put(REGION, gen.body("RegionController", "demo", SPEC)))
         stage.put_key(bind.key)

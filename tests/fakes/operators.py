@@ -13,7 +13,7 @@ import pytest
 
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Kind
-from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.health.rack_health import RackHealth
 from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.queue import Queue
@@ -113,7 +113,7 @@ class Operator:
             client=PacedClient(server, self.pace),
             cache=Cache(parsers()),
             queue=Queue(never),
-            book=EvidenceBook(),
+            health=RackHealth(),
             agents=agents,
             kinds=KINDS,
         )

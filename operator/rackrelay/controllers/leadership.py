@@ -87,6 +87,6 @@ async def _serve_term(context: Context, election: Election) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         for state in context.regions.values():
             state.end_term()
-        context.book.forget_lag()
+        context.health.forget_lag()
     for task in done:
         task.result()

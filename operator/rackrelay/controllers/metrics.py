@@ -7,7 +7,7 @@ own only while it fails open: 5,000 of them must not be 20,000 series.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rackrelay.controllers.health.judging import count_tiers, views_of
+from rackrelay.controllers.health.judging import count_tiers
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.resources.subnet import health_reason
 from rackrelay.controllers.state.context import Context
@@ -131,7 +131,7 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
 
 
 def _racks(context: Context, region: RegionController) -> dict[str, int]:
-    return count_tiers(views_of(context, context.inventory.rack_groups_of(region)))
+    return count_tiers(context.health.views(context.inventory.rack_groups_of(region), context.now()))
 
 
 def _servers(context: Context, region: RegionController, state: ZoneState) -> dict[str, int]:
@@ -140,7 +140,7 @@ def _servers(context: Context, region: RegionController, state: ZoneState) -> di
 
 
 def _server(context: Context, server: NameServer, state: ZoneState) -> str:
-    serial = context.book.serial(server)
+    serial = context.health.serial(server)
     if serial is None:
         return "unreachable"
     drifted = state.outcomes.get(server) is Outcome.DRIFTED

@@ -159,7 +159,7 @@ def _old_zone(evidence: Evidence, now: float, detection: FailureDetection) -> Re
     return "ZoneBehind", f"its DNS serves an old serial; {remedy}"
 
 
-# Whoever adds a check has `Sighting.is_whole` look at the same, for it judges most racks without these.
+# A new check belongs into `is_whole` too, which judges most racks without these.
 _DEGRADING: tuple[Callable[[Evidence, float, FailureDetection], Reason], ...] = (
     _silent_named,
     _silent_agent,
@@ -167,6 +167,18 @@ _DEGRADING: tuple[Callable[[Evidence, float, FailureDetection], Reason], ...] = 
     _no_region,
     _old_zone,
 )
+
+
+def is_whole(behind_since: float | None, status: AgentStatus | None, status_at: float | None, now: float) -> bool:
+    """Whether a rack whose DNS answers, and that nobody drains, passes all checks; at a glance, without Evidence."""
+    return (
+        behind_since is None
+        and status is not None
+        and status_at is not None
+        and now - status_at <= STATUS_STALE_S
+        and status.regions_reachable > 0
+        and not status.failing
+    )
 
 
 def agent_patience_s(detection: FailureDetection) -> float:

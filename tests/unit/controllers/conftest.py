@@ -8,7 +8,7 @@ import pytest
 
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
-from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.health.rack_health import RackHealth
 from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.publish import repairs
 from rackrelay.controllers.queue import Queue
@@ -30,7 +30,7 @@ async def site() -> AsyncIterator[Site]:
             client=FakeClient(),
             cache=Cache(parsers()),
             queue=Queue(never),
-            book=EvidenceBook(),
+            health=RackHealth(),
             agents=agents,
             kinds=KINDS,
         )

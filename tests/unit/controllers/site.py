@@ -1,6 +1,9 @@
 """The operator's memory in front of an API server that is a dictionary."""
 
+from typing import Any
+
 from rackrelay.cluster.client import Kind
+from rackrelay.controllers.health.sighting import Sighting
 from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.region_state import RegionKeys, ZoneState
@@ -36,6 +39,30 @@ class Site(Context):
         keys = self.regions[(gen.NAMESPACE, region)].keys
         assert keys is not None
         return keys
+
+    def track(self) -> None:
+        """Look after the servers that there are now."""
+        self.health.track(self.inventory.owners())
+
+    def sighting(self, name: str) -> Sighting:
+        """What was seen of a server, to be read."""
+        found = self.health.find(gen.NAMESPACE, name)
+        assert found is not None, name
+        return found
+
+    def see(self, name: str, *interfaces: str, serial: int = 1, **status: Any) -> None:
+        """A server's DNS has answered a probe, and its agent has said that all is well but for `status`."""
+        self.track()
+        server = self.sighting(name).server
+        self.health.answered(server, serial, self.now())
+        self.health.take_status(server, gen.status(*interfaces, **status), self.now())
+
+    def lose(self, name: str, misses: int = 100) -> None:
+        """A server has not answered so many probes in a row."""
+        sighting = self.sighting(name)
+        for _ in range(misses):
+            self.health.asked(sighting.server, self.now() - sighting.detection.interval_s)
+            self.health.count_misses([sighting], self.now())
 
     def waiting(self) -> set[str]:
         """What is to be reconciled, now or later, such as `zone demo`; asking empties the queue."""

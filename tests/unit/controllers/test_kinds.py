@@ -69,7 +69,7 @@ def switched(site: Site, forgotten: list[Key]) -> Site:
     reconciler = Reconciler(SWITCH_WORK, reconcile_switch, lambda _, key: forgotten.append(key))
     entry = Watched(SWITCH, parse_resource(parse_switch), route_switch, (reconciler,))
     kinds = Kinds((*KINDS.table, entry))
-    fields = {name: getattr(site, name) for name in ("settings", "client", "queue", "book", "agents")}
+    fields = {name: getattr(site, name) for name in ("settings", "client", "queue", "health", "agents")}
     return Site(**fields, cache=Cache(parsers(kinds)), kinds=kinds)
 
 

@@ -118,12 +118,14 @@ async def test_who_led_before_forgets_what_it_published_and_begins_anew(site: Si
     election.won.set()
     await until(lambda: len(seen) == 3)
     site.regions[REGION_KEY].zone = ZoneState(gen.zone(7), {}, {})
-    (sighting,) = site.book.track([gen.server()])
-    sighting.behind_since = 1.0
+    server = gen.server()
+    site.health.track({server: gen.region()})
+    site.health.answered(server, 6, site.now())
+    assert site.health.note_lag([server], 7, site.now())
     site.regions[REGION_KEY].keys = RegionKeys(gen.KEY, b"of a Secret that was replaced")
     election.lost.set()
     await until(lambda: election.history == ["acquired", "lost"] and site.regions[REGION_KEY].zone is None)
-    assert sighting.behind_since is None
+    assert site.sighting(server.name).behind_since is None
     site.queue.add(Key(work.ZONE, *REGION_KEY))
     await asyncio.sleep(0.05)
     assert len(seen) == 3

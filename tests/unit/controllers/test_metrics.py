@@ -34,7 +34,7 @@ def laid_out(site: Site) -> Site:
         site.put(SUBNET, gen.body("Subnet", f"prov-{third}", {"cidr": f"10.{third}.0.0/24"}))
     for number in (1, 2, 3):
         add_rack(site, number)
-    site.book.track(site.inventory.servers_of(region(site)))
+    site.track()
     see(site, 1, "10.10.0.1/24")
     see(site, 2, "10.10.0.2/24", serial=6)
     see(site, 3, "10.10.0.3/24", "10.30.0.3/24", misses=3)
@@ -50,10 +50,8 @@ def add_rack(site: Site, number: int) -> None:
 
 
 def see(site: Site, number: int, *interfaces: str, serial: int = 7, misses: int = 0) -> None:
-    sighting = site.book.find(gen.NAMESPACE, f"rack{number}")
-    assert sighting is not None
-    site.book.answered(sighting.server, serial, site.now())
-    sighting.status, sighting.status_at, sighting.misses = gen.status(*interfaces), site.now(), misses
+    site.see(f"rack{number}", *interfaces, serial=serial)
+    site.lose(f"rack{number}", misses)
 
 
 def region(site: Site) -> RegionController:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from rackrelay.addresses import Address
-
-ServerKey = tuple[str, str]
+from rackrelay.controllers.health.sighting import ServerKey
+from rackrelay.model.rack import RackController
 
 
 @dataclass
@@ -44,3 +44,11 @@ class AddressBook:
         before = self._claims.get(rack, {})
         self._addresses[rack] = addresses
         self._claims[rack] = {a: before[a] if a in before else next(self._next_claim) for a in addresses}
+
+
+def counts(address: Address, rack: RackController) -> bool:
+    """Whether `spec.addresses` lets an address of a node count."""
+    included = [n for n in rack.include if n.version == address.version]
+    if rack.include and not any(address in network for network in included):
+        return False
+    return not any(address in n for n in rack.exclude if n.version == address.version)

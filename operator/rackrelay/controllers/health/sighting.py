@@ -7,11 +7,15 @@ from rackrelay.model.detection import FailureDetection
 from rackrelay.nameservers.server import NameServer
 from rackrelay.protocol.status_document import AgentStatus
 from rackrelay.zone.damping import DampingState
-from rackrelay.zone.evidence import STATUS_STALE_S, Evidence, Judgement, Tier, agent_patience_s
+from rackrelay.zone.evidence import Evidence, Judgement, Tier, agent_patience_s, is_whole
 from rackrelay.zone.rule import RackView
+
+ServerKey = tuple[str, str]
 
 # Longer than regions need until they can tell.
 LISTENING_S = 4.0
+# A question this young, in intervals, may still be answered.
+YOUNG_FACTOR = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,6 @@ class Sighting:
     status: AgentStatus | None = None
     status_at: float | None = None
     status_misses: int = 0
-    polled_at: float = -math.inf
     heard_at: float = -math.inf
     silent_since: float | None = None
     lost_together: bool = False
@@ -58,6 +61,11 @@ class Sighting:
     def is_silent(self) -> bool:
         """Whether its DNS has not answered so often in a row that it counts."""
         return self.misses >= self.detection.misses
+
+    @property
+    def key(self) -> ServerKey:
+        """Namespace and name."""
+        return self.server.namespace, self.server.name
 
     @property
     def region_key(self) -> tuple[str, str]:
@@ -84,9 +92,9 @@ class Sighting:
             return heard is not None or silence_s >= LISTENING_S
         return self.answered_at is not None and (self.status is not None or self.status_misses >= self.detection.misses)
 
-    def count_miss(self, asked_until: float) -> bool:
-        """Whether it has missed a probe that was sent until then; one more counts then."""
-        if self.asked_at is None or self.asked_at > asked_until:
+    def count_miss(self, now: float) -> bool:
+        """Whether it has missed a probe that was not sent just now; one more counts then."""
+        if self.asked_at is None or self.asked_at > now - YOUNG_FACTOR * self.detection.interval_s:
             return False
         self.misses += 1
         self.asked_at = None
@@ -109,16 +117,7 @@ class Sighting:
 
         So it is with nearly all, a thousand of whom are judged four times a second.
         """
-        status, status_at = self.status, self.status_at
-        return (
-            self.answers
-            and self.behind_since is None
-            and status is not None
-            and status_at is not None
-            and now - status_at <= STATUS_STALE_S
-            and status.regions_reachable > 0
-            and not status.failing
-        )
+        return self.answers and is_whole(self.behind_since, self.status, self.status_at, now)
 
     def evidence(
         self, drained: bool, leaving: bool, report: RegionReport = NO_REPORT, node_ready: bool = True

@@ -61,7 +61,7 @@ async def _listen(context: Context, region: RegionKey, replica: NameServer) -> N
 
 def take_heard(context: Context, region: RegionKey, replica: NameServer, heard: Heard) -> None:
     """Note whom a region replica hears, and have what depends on it reconciled if that is news."""
-    changed = context.book.hear(replica, heard, context.now())
+    changed = context.health.hear(replica, heard, context.now())
     if heard.racks:
         context.queue.add(Key(work.ZONE, *region))
     for resource in context.inventory.live_regions() if changed else ():

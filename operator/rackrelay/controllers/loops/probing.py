@@ -5,17 +5,15 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from rackrelay.controllers import work
-from rackrelay.controllers.health.judging import note_judgements
-from rackrelay.controllers.health.sighting import Sighting
+from rackrelay.controllers.health.sighting import YOUNG_FACTOR, Sighting
 from rackrelay.controllers.loops.rounds import Rounds
+from rackrelay.controllers.routing import follow_with_racks
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.region_state import RegionKey
 from rackrelay.controllers.work import Key
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.probe import Prober, Question
 
-# A question this young, in intervals, may still be answered.
-YOUNG_FACTOR = 0.5
 # So many are asked at once, and all within this part of an interval: the kernel keeps a few hundred answers at most.
 BATCH = 100
 SPREAD_FACTOR = 0.4
@@ -27,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 async def probe_forever(context: Context) -> None:
     """Probe every name server at its region's pace and have a zone decided anew when a judgement changed."""
-    prober = Prober(lambda server, serial: context.book.answered(server, serial, context.now()))
+    prober = Prober(lambda server, serial: context.health.answered(server, serial, context.now()))
     rounds = Rounds()
     repaired, said_at = context.now(), float("-inf")
     try:
@@ -55,24 +53,23 @@ def count_misses(context: Context, prober: Prober, turns: Mapping[RegionKey, boo
     What waits in the socket was answered in time.
     """
     prober.drain()
-    _count(context, [s for s in context.book.sightings() if turns.get(s.region_key)], context.now())
+    counted = {region for region, counts in turns.items() if counts}
+    _count(context, context.health.sightings_of(counted), context.now())
 
 
 def _count(context: Context, asked: Iterable[Sighting], now: float) -> bool:
     """Whether any of these has missed a question that was not sent just now."""
-    missed = [s for s in asked if s.count_miss(now - YOUNG_FACTOR * s.detection.interval_s)]
+    missed = context.health.count_misses(asked, now)
     for sighting in missed:
         context.tally.misses[sighting.region_key] += 1
-    context.book.note_silence(now)
     return bool(missed)
 
 
 async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool]) -> None:
     """Ask the servers of the regions whose turn it is for the SOA, a batch at a time."""
     owners = context.inventory.owners()
-    sightings = context.book.track(owners, owners)
-    regions = zip(sightings, owners.values(), strict=True)
-    asked = [(sighting, region) for sighting, region in regions if region.meta.key in turns]
+    context.health.track(owners)
+    asked = [(server, region) for server, region in owners.items() if region.meta.key in turns]
     # Nobody's next turn may be held up, the fastest region's neither.
     fastest_s = min((region.detection.interval_s for region in context.inventory.live_regions()), default=0.0)
     pause_s = SPREAD_FACTOR * fastest_s * BATCH / max(BATCH, len(asked))
@@ -80,10 +77,10 @@ async def ask(context: Context, prober: Prober, turns: Mapping[RegionKey, bool])
         if first:
             await asyncio.sleep(pause_s)
         now = context.now()
-        for sighting, region in asked[first : first + BATCH]:
-            sighting.asked_at = now
-            context.tally.probes[region.meta.key] += 1
-            prober.ask(Question(sighting.server, region.domain))
+        for server, region in asked[first : first + BATCH]:
+            if context.health.asked(server, now):
+                context.tally.probes[region.meta.key] += 1
+                prober.ask(Question(server, region.domain))
 
 
 async def look_again(context: Context, prober: Prober, rest_s: float) -> bool:
@@ -91,7 +88,7 @@ async def look_again(context: Context, prober: Prober, rest_s: float) -> bool:
 
     For everybody else the next round is soon enough. Nobody's is held up: it returns within `rest_s`.
     """
-    verge = [s for s in context.book.sightings() if s.asked_at is not None and s.lacks_one_miss]
+    verge = context.health.on_the_verge()
     wait_s = YOUNG_FACTOR * min((s.detection.interval_s for s in verge), default=0.0)
     if not 0 < wait_s <= rest_s:
         return False
@@ -111,32 +108,17 @@ def enqueue_changes(context: Context, repair: bool) -> None:
     `repair`: whether it is time again for those that lag.
     """
     for region in context.inventory.live_regions():
-        changed = note_judgements(context, region)
+        changes = context.health.judge(region.meta.key, context.inventory.rack_groups_of(region), context.now())
+        if changes.racks:
+            follow_with_racks(context, region)
         behind = note_lag(context, region)
-        if changed or (behind and repair):
+        if any(changes) or (behind and repair):
             context.queue.add(Key(work.ZONE, *region.meta.key))
 
 
 def note_lag(context: Context, region: RegionController) -> bool:
-    """Whether a reachable server serves another serial than the published one; notes since when.
-
-    Of a rack that only regions reach it is noted as well, by its own word; it gets the zone from them.
-    """
+    """Whether a reachable server serves another serial than the published one; notes since when."""
     state = context.regions[region.meta.key].zone
     if state is None:
         return False
-    behind, now = False, context.now()
-    for server in context.inventory.servers_of(region):
-        sighting = context.book.find(server.namespace, server.name)
-        if sighting is None:
-            continue
-        reached = context.book.serial(server)
-        serial = reached
-        if serial is None:
-            serial = context.book.region_report(server.namespace, server.name, now).serial
-        if serial is None or serial == state.zone.serial:
-            sighting.behind_since = None
-        else:
-            sighting.behind_since = sighting.behind_since or now
-            behind = behind or reached is not None
-    return behind
+    return context.health.note_lag(context.inventory.servers_of(region), state.zone.serial, context.now())

@@ -88,7 +88,7 @@ def _remember_addresses(context: Context) -> None:
         for subnet in context.inventory.subnets(namespace):
             resource = context.cache.status(SUBNET, subnet.meta.key)
             for rack in resource.get("racks", ()):
-                context.book.remember(namespace, rack["name"], sort_addresses(rack.get("addresses", ())))
+                context.health.remember(namespace, rack["name"], sort_addresses(rack.get("addresses", ())))
 
 
 def _advise(error: ClusterError) -> str:

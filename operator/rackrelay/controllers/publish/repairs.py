@@ -69,7 +69,7 @@ async def _repair(context: Context, server: NameServer, wanted: Version) -> Outc
         state.repairs.pop(server, None)
     context.tally.updated([outcome])
     if outcome is Outcome.UPDATED:
-        context.book.updated(server, wanted.zone.serial)
+        context.health.updated(server, wanted.zone.serial)
     return outcome
 
 

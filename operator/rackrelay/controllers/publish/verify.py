@@ -78,7 +78,7 @@ def _comparable(context: Context, region: RegionController) -> list[NameServer]:
     state = context.regions[region.meta.key].zone
     if state is None:
         return []
-    return [s for s in context.inventory.servers_of(region) if context.book.serial(s) == state.zone.serial]
+    return [s for s in context.inventory.servers_of(region) if context.health.serial(s) == state.zone.serial]
 
 
 async def _report(context: Context, region: RegionController, server: NameServer, serial: int) -> None:

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 from rackrelay.cluster.client import REGION
 from rackrelay.controllers import work
-from rackrelay.controllers.health.judging import note_judgements, views_of
-from rackrelay.controllers.health.link_faults import find_link_faults
 from rackrelay.controllers.publish.external import external_keys
 from rackrelay.controllers.publish.repairs import Version, repair_all
 from rackrelay.controllers.publish.storage import read_published, write_published
+from rackrelay.controllers.routing import follow_with_racks
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.region_state import RegionKey, ZoneState
 from rackrelay.controllers.work import Key
@@ -52,10 +51,12 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
         # By its failures it would be tried ever more rarely, and regions can tell after four seconds.
         context.queue.add_later(Key(work.ZONE, *region.meta.key), UNSETTLED_S)
         raise NotReady("racks are still being asked for the first time")
-    note_judgements(context, region)
+    changes = context.health.judge(region.meta.key, context.inventory.rack_groups_of(region), context.now())
+    if changes.racks:
+        follow_with_racks(context, region)
     decision = decide_names(context, region)
     drifted = drifted_servers(context, region, servers)
-    renew = published is not None and any(context.book.serial(s) == published.serial for s in drifted)
+    renew = published is not None and any(context.health.serial(s) == published.serial for s in drifted)
     timed, seen = with_safe_ttl(context, region), seen_serials(context, region, servers, published)
     wanted = choose_version(timed, decision.rrsets, published, seen, renew)
     began = context.now()
@@ -65,7 +66,7 @@ async def reconcile_zone(context: Context, region: RegionController) -> None:
         context.tally.published(region.meta.key, context.now() - began)
     _remember(context, region, ZoneState(wanted, decision.answers, outcomes, problem))
     _note_refusal(context, region.meta.key, "")
-    if any(o is Outcome.DRIFTED and context.book.serial(s) is not None for s, o in outcomes.items()):
+    if any(o is Outcome.DRIFTED and context.health.serial(s) is not None for s, o in outcomes.items()):
         context.queue.add_later(Key(work.ZONE, *region.meta.key), RENEW_AFTER_S)
 
 
@@ -83,11 +84,11 @@ def _note_refusal(context: Context, region: RegionKey, words: str) -> None:
 
 def decide_names(context: Context, region: RegionController) -> Decision:
     """What each Subnet's name should answer, by what is known now and how racks were judged last."""
-    views = views_of(context, context.inventory.rack_groups_of(region))
-    faults, before = find_link_faults(context, region, views), context.regions[region.meta.key].decision
-    decision = decide(context.inventory.subnets_of(region), views, faults, before)
-    context.regions[region.meta.key].decision = decision
-    return decision
+    state = context.regions[region.meta.key]
+    views = context.health.views(context.inventory.rack_groups_of(region), context.now())
+    faults = context.health.link_faults(region.meta.key)
+    state.decision = decide(context.inventory.subnets_of(region), views, faults, state.decision)
+    return state.decision
 
 
 def with_safe_ttl(context: Context, region: RegionController) -> RegionController:
@@ -156,7 +157,7 @@ def seen_serials(
     if resource is not None:
         seen.append(resource.status.get("zone", {}).get("serial", 0))
     newest = max(seen, default=0)
-    served = (context.book.serial(s) for s in servers)
+    served = (context.health.serial(s) for s in servers)
     return seen + [serial for serial in served if serial is not None and is_plausible(serial, newest)]
 
 
@@ -167,13 +168,7 @@ def is_settled(context: Context, region: RegionController, servers: Sequence[Nam
     """
     if context.regions[region.meta.key].zone is not None:
         return True
-    now = context.now()
-    for server in servers:
-        sighting = context.book.find(server.namespace, server.name)
-        heard = context.book.heard(server.namespace, server.name, now)
-        if sighting is None or not sighting.is_asked(heard):
-            return False
-    return True
+    return all(context.health.is_asked(server, context.now()) for server in servers)
 
 
 def drifted_servers(context: Context, region: RegionController, servers: Sequence[NameServer]) -> frozenset[NameServer]:
@@ -197,7 +192,7 @@ async def bring_to(
     """
     wanted = version.zone
     fence = context.client.fence
-    serials = {s: serial for s in servers if (serial := context.book.serial(s)) is not None}
+    serials = {s: serial for s in servers if (serial := context.health.serial(s)) is not None}
     outcomes = dict.fromkeys(servers, Outcome.UNREACHABLE) | dict.fromkeys(drifted, Outcome.DRIFTED)
     outcomes |= {s: Outcome.UPDATED for s, serial in serials.items() if serial == wanted.serial and s not in drifted}
     if old is not None and old.serial < wanted.serial:
@@ -213,7 +208,7 @@ async def bring_to(
     outcomes |= await repair_all(context, lagging, version)
     for server, outcome in outcomes.items():
         if outcome is Outcome.UPDATED:
-            context.book.updated(server, wanted.serial)
+            context.health.updated(server, wanted.serial)
     return outcomes
 
 

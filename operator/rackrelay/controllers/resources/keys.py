@@ -143,11 +143,11 @@ def _applied(context: Context, wanted: str | None, pods: Iterable[Pod]) -> bool:
 
 def _runs(context: Context, pod: Pod, wanted: str) -> bool:
     """Whether a server runs the configuration, or nobody reaches it: it reads the newest one when it is back."""
-    sighting = context.book.find_pod(pod)
+    sighting = context.health.find_pod(pod)
     if sighting is None:
         return False
     if sighting.is_silent:
-        heard = context.book.heard(pod.namespace, sighting.server.name, context.now())
+        heard = context.health.heard(pod.namespace, sighting.server.name, context.now())
         if not heard:
             # Regions need a while until they can tell.
             return sighting.is_asked(heard)

@@ -8,7 +8,7 @@ from rackrelay.cluster.apply import apply_objects
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, RACK, SERVICE
 from rackrelay.cluster.status import write_status
 from rackrelay.controllers import work
-from rackrelay.controllers.health.judging import count_tiers, views_of
+from rackrelay.controllers.health.judging import count_tiers
 from rackrelay.controllers.resources.keys import accepted_keys, note_rack_config, volume_mark
 from rackrelay.controllers.resources.region import config_condition, refresh_volumes
 from rackrelay.controllers.resources.rollout import Progress, replace_outdated
@@ -129,7 +129,7 @@ async def _write(
 ) -> None:
     fields: dict[str, Any] = {}
     if region is not None and context.is_decided(region):
-        views = views_of(context, [(rack, context.inventory.rack_nodes_of(rack))])
+        views = context.health.views([(rack, context.inventory.rack_nodes_of(rack))], context.now())
         listed, health = _health(context, region, views)
         conditions = [*conditions, health]
         fields = {"racks": {"desired": len(views), **count_tiers(views)}, "notHealthy": listed}

@@ -137,7 +137,7 @@ def _wrong_servers(context: Context, state: ZoneState) -> list[str]:
     """The servers in reach that do not serve the zone, each with what is to be done if sending it again cannot help."""
     found = []
     for server, outcome in state.outcomes.items():
-        serial = context.book.serial(server)
+        serial = context.health.serial(server)
         if serial is not None and not is_plausible(serial, state.zone.serial):
             found.append(f"{server.name} (has serial {serial}, too far ahead to follow: remove its copy of the zone)")
         elif outcome is Outcome.REFUSED:
@@ -154,7 +154,7 @@ def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Con
     """ConfigApplied as the agents of these pods report it; None while no agent has been heard."""
     rejected, pending, heard = [], [], False
     for pod in pods:
-        sighting = context.book.find_pod(pod)
+        sighting = context.health.find_pod(pod)
         if sighting is None or sighting.status is None:
             continue
         heard = True

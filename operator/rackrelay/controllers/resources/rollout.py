@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from rackrelay import names
 from rackrelay.addresses import Network
 from rackrelay.cluster.client import DAEMON_SET, POD
-from rackrelay.controllers.health.judging import views_of
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.region_state import Replaced
 from rackrelay.errors import ClusterError
@@ -106,7 +105,7 @@ def _name(context: Context, region: RegionController, nodes: set[str]) -> tuple[
     state = context.regions[region.meta.key].zone
     members = [m for answer in (state.answers.values() if state else ()) for m in answer.members]
     reasons = {m.name: m.judgement.reason for m in members if m.judgement.reason}
-    views = views_of(context, context.inventory.rack_groups_of(region))
+    views = context.health.views(context.inventory.rack_groups_of(region), context.now())
     reasons |= {view.name: view.judgement.reason for view in views if view.judgement.reason}
     return tuple(f"{node} ({reasons.get(node) or 'being replaced'})" for node in sorted(nodes)[:MAX_NAMED])
 
@@ -124,10 +123,11 @@ async def _delete(context: Context, region: RegionController, pod: Pod, replaced
 
 def gather_candidates(context: Context, region: RegionController) -> list[Candidate]:
     """All racks of a region, each measured by the template of its own RackController."""
-    views = {view.name: view for view in views_of(context, context.inventory.rack_groups_of(region))}
+    groups = context.inventory.rack_groups_of(region)
+    views = {view.name: view for view in context.health.views(groups, context.now())}
     networks = _networks(context, region, views)
     found = []
-    for rack, hosts in context.inventory.rack_groups_of(region):
+    for rack, hosts in groups:
         template = _template(context, rack)
         for node, pod in hosts:
             tiers = networks.get(node.name, {})

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from rackrelay.addresses import Address
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import Client, Kind
-from rackrelay.controllers.health.book import EvidenceBook
+from rackrelay.controllers.health.rack_health import RackHealth
 from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.state.inventory import Inventory
 from rackrelay.controllers.state.region_state import RegionKey, RegionState
@@ -19,7 +18,6 @@ from rackrelay.manifests.containers import Image
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController
 from rackrelay.process.settings import Settings
-from rackrelay.zone.damping import DampingState
 
 
 @dataclass
@@ -33,11 +31,10 @@ class Context:
     client: Client
     cache: Cache
     queue: Queue
-    book: EvidenceBook
+    health: RackHealth
     agents: aiohttp.ClientSession
     kinds: Kinds
     regions: defaultdict[RegionKey, RegionState] = field(default_factory=lambda: defaultdict(RegionState))
-    links: dict[RegionKey, dict[Address, DampingState]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     inventory: Inventory = field(init=False)
 
@@ -52,7 +49,7 @@ class Context:
     def forget_region(self, key: RegionKey) -> None:
         """A region is gone; one of the same name that is made later begins anew."""
         self.regions.pop(key, None)
-        self.links.pop(key, None)
+        self.health.forget_region(key)
 
     def now(self) -> float:
         """Monotonic seconds."""

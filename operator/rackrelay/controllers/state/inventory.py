@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rackrelay import names
 from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
+from rackrelay.controllers.health.groups import RackGroup, RackNode
 from rackrelay.controllers.state.leaving import find_leaving
 from rackrelay.controllers.state.region_state import RegionKey
 from rackrelay.model.detection import FailureDetection
@@ -20,9 +21,6 @@ from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.nameservers.server import NameServer
 from rackrelay.zone.layout import PrefixIndex
-
-RackNode = tuple[Node, Pod | None]
-RackGroup = tuple[RackController, list[RackNode]]
 
 
 @dataclass
@@ -125,7 +123,7 @@ class Inventory:
         def compute() -> list[RackNode]:
             pods = self.rack_pods(rack)
             nodes = [node for node in self.nodes() if node.matches(rack.pods.node_selector)]
-            return [(node, pods.get(node.name)) for node in nodes]
+            return [RackNode(node, pods.get(node.name)) for node in nodes]
 
         return self.cache.derive(("hosts", rack.meta.key), (NODE, POD, RACK), compute)
 
@@ -149,10 +147,10 @@ class Inventory:
             # A rack that is to follow one that leaves has no pod yet.
             busy = {node.name for node, _ in leaving}
             groups: list[RackGroup] = [
-                (rack, [found for found in self.rack_nodes_of(rack) if found[1] or found[0].name not in busy])
+                (rack, [found for found in self.rack_nodes_of(rack) if found.pod or found.node.name not in busy])
                 for rack in self.racks_of(region)
             ]
-            return groups + [(self._former_rack(pod), [(node, pod)]) for node, pod in leaving]
+            return groups + [(self._former_rack(pod), [RackNode(node, pod)]) for node, pod in leaving]
 
         return self.cache.derive(("groups", region.meta.key), (NODE, POD, RACK, REGION), compute)
 

@@ -1,6 +1,6 @@
 """How good racks are now, and how many are so."""
 
-from rackrelay.controllers.health.judging import count_tiers, note_judgements, views_of
+from rackrelay.controllers.health.judging import count_tiers
 from rackrelay.zone.evidence import Tier
 from tests import gen
 from tests.unit.controllers.publish.history import History
@@ -24,8 +24,9 @@ def test_view_of_a_rack_is_another_object_only_when_there_is_news_of_it() -> Non
         past.report(rack, [(f"10.10.0.{number}/24", True)], {})
 
     def look() -> list[object]:
-        note_judgements(past.site, past.region)
-        return list(views_of(past.site, past.site.inventory.rack_groups_of(past.region)))
+        groups, health = past.site.inventory.rack_groups_of(past.region), past.site.health
+        health.judge(past.region.meta.key, groups, past.site.clock)
+        return list(health.views(groups, past.site.clock))
 
     first = look()
     past.wait(1.0)

@@ -75,14 +75,12 @@ def rack1(site: Site) -> NameServer:
 
 
 def answer(site: Site, serial: int = 1) -> None:
-    site.book.answered(rack1(site), serial, site.now())
-    sighting = site.book.find(gen.NAMESPACE, "rack1")
-    assert sighting is not None
-    sighting.status, sighting.status_at = gen.status("10.10.0.2/24"), site.now()
+    site.health.answered(rack1(site), serial, site.now())
+    site.health.take_status(rack1(site), gen.status("10.10.0.2/24"), site.now())
 
 
 def misses(site: Site) -> int:
-    sighting = site.book.find(gen.NAMESPACE, "rack1")
+    sighting = site.health.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
     return sighting.misses
 
@@ -90,10 +88,7 @@ def misses(site: Site) -> int:
 async def ask_before(site: Site) -> None:
     """A question that is old enough to be missed when the next round begins."""
     await ask(site, Asked(), TURN)
-    sighting = site.book.find(gen.NAMESPACE, "rack1")
-    assert sighting is not None
-    assert sighting.asked_at is not None
-    sighting.asked_at -= sighting.detection.interval_s
+    site.health.asked(rack1(site), site.now() - site.sighting("rack1").detection.interval_s)
 
 
 async def test_rack_is_asked_for_the_soa_of_its_regions_domain(laid_out: Site) -> None:
@@ -150,7 +145,7 @@ async def test_region_says_how_many_misses_count(laid_out: Site) -> None:
     laid_out.put(REGION, gen.body("RegionController", "demo", spec))
     await ask_before(laid_out)
     answer(laid_out)
-    sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
+    sighting = laid_out.health.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
     reasons = []
     for _ in range(6):
@@ -236,7 +231,7 @@ async def test_changed_judgement_has_the_zone_decided_anew(laid_out: Site) -> No
         await ask_before(laid_out)
         count_misses(laid_out, Asked(), TURN)
     enqueue_changes(laid_out, repair=False)
-    sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
+    sighting = laid_out.health.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
     assert sighting.judgement is not None
     assert sighting.judgement.reason == "NoAnswer"
@@ -248,13 +243,13 @@ async def test_what_regions_hear_is_looked_up_for_a_silent_rack_alone(
 ) -> None:
     """At a thousand racks, four times a second, it would be most of the work."""
     looked_up: list[str] = []
-    report = laid_out.book.region_report
+    report = laid_out.health.region_report
 
     def look_up(namespace: str, rack: str, now: float) -> RegionReport:
         looked_up.append(rack)
         return report(namespace, rack, now)
 
-    monkeypatch.setattr(laid_out.book, "region_report", look_up)
+    monkeypatch.setattr(laid_out.health, "region_report", look_up)
     await ask_before(laid_out)
     answer(laid_out)
     enqueue_changes(laid_out, repair=False)
@@ -278,7 +273,7 @@ async def test_lag_is_noted_and_repaired_now_and_then(laid_out: Site) -> None:
     assert "zone demo" in laid_out.waiting()
     answer(laid_out, serial=2)
     assert not note_lag(laid_out, region(laid_out))
-    sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
+    sighting = laid_out.health.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
     assert sighting.behind_since is None
 
@@ -288,7 +283,7 @@ async def test_lag_counts_from_its_beginning(laid_out: Site) -> None:
     answer(laid_out, serial=1)
     laid_out.regions[(gen.NAMESPACE, "demo")].zone = ZoneState(gen.zone(2), {}, {})
     assert note_lag(laid_out, region(laid_out))
-    sighting = laid_out.book.find(gen.NAMESPACE, "rack1")
+    sighting = laid_out.health.find(gen.NAMESPACE, "rack1")
     assert sighting is not None
     since = sighting.behind_since
     assert since is not None

@@ -32,7 +32,7 @@ async def test_everything_is_read_and_queued(site: Site) -> None:
     site.client.put(SUBNET, {**PROV, "status": {"racks": racks}})
     await fill_cache(site)
     assert site.waiting() >= {"region demo", "zone demo", "subnet prov"}
-    assert site.book.addresses(gen.rack(), "rack1") == (ip_address("10.10.0.2"),)
+    assert site.health.addresses(gen.rack(), "rack1") == (ip_address("10.10.0.2"),)
 
 
 async def test_nothing_is_queued_while_anything_cannot_be_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

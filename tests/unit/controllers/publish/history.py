@@ -12,8 +12,7 @@ from rackrelay.cluster.cache import Cache
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET, Kind
 from rackrelay.controllers import work
 from rackrelay.controllers.dispatch import route
-from rackrelay.controllers.health.book import EvidenceBook
-from rackrelay.controllers.health.judging import note_judgements, views_of
+from rackrelay.controllers.health.rack_health import RackHealth
 from rackrelay.controllers.kinds import KINDS, parsers
 from rackrelay.controllers.loops.listen import take_heard
 from rackrelay.controllers.loops.poll import take_status
@@ -22,7 +21,6 @@ from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.queue import Queue
 from rackrelay.controllers.work import Key
 from rackrelay.model.region import RegionController
-from rackrelay.nameservers.server import NameServer
 from rackrelay.protocol.heard_document import Heard, HeardRack
 from rackrelay.protocol.status_document import AgentStatus, PeerObservation, RackInterface
 from rackrelay.zone.decision import Decision
@@ -81,7 +79,7 @@ class ClockedSite(Site):
 def build_site() -> ClockedSite:
     """Three racks and a region replica on two provisioning networks, one of them with a smaller one inside."""
     queue = StillQueue()
-    site = ClockedSite(SETTINGS, FakeClient(), Cache(parsers()), queue, EvidenceBook(), cast(Any, None), KINDS)
+    site = ClockedSite(SETTINGS, FakeClient(), Cache(parsers()), queue, RackHealth(), cast(Any, None), KINDS)
     site.put(REGION, gen.body("RegionController", "demo", {"replicas": 1}))
     site.put(RACK, gen.body("RackController", "demo", {"pods": {"nodeSelector": gen.RACK_NODES}}))
     for cidr in CIDRS:
@@ -109,17 +107,22 @@ def pod_body(component: str, name: str, node: str, address: str) -> gen.Manifest
 
 
 class History(RuleBasedStateMachine):
-    """One operator, which learns of everything as it really does. `served`: the serial that was published last.
+    """Two operators, which learn of everything as they really do; one leads. `served`: the serial published last.
 
     `has`: rack -> the addresses that its agent named last.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.site = build_site()
+        self.site, self.follower = build_site(), build_site()
         self.served = 0
         self.has: dict[str, set[Any]] = {rack: set() for rack in RACKS}
         self.track()
+
+    @property
+    def sites(self) -> tuple[ClockedSite, ClockedSite]:
+        """The one that leads comes first."""
+        return self.site, self.follower
 
     @property
     def region(self) -> RegionController:
@@ -131,28 +134,27 @@ class History(RuleBasedStateMachine):
         return cast(StillQueue, self.site.queue)
 
     def track(self) -> None:
-        self.site.book.track(self.site.inventory.owners(), self.site.inventory.owners())
-
-    def sighting(self, rack: str) -> Any:
-        return self.site.book.find(gen.NAMESPACE, rack)
+        for site in self.sites:
+            site.track()
 
     @rule(seconds=st.sampled_from([0.05, 0.3, 1.0, 2.5, 10.0, 400.0]))
     def wait(self, seconds: float) -> None:
-        self.site.clock += seconds
-        self.queue.pass_time(seconds)
+        for site in self.sites:
+            site.clock += seconds
+            cast(StillQueue, site.queue).pass_time(seconds)
 
     @rule(rack=racks, old=st.booleans())
     def answer(self, rack: str, old: bool) -> None:
         """A probe is answered, with the serial that is served or with an old one."""
-        server: NameServer = self.sighting(rack).server
-        self.site.book.answered(server, max(0, self.served - old), self.site.clock)
+        for site in self.sites:
+            site.health.answered(site.sighting(rack).server, max(0, self.served - old), site.clock)
 
     @rule(who=st.lists(racks, unique=True), misses=st.integers(1, 4))
     def miss(self, who: list[str], misses: int) -> None:
         """Racks, maybe most of them at once, do not answer."""
-        for rack in who:
-            self.sighting(rack).misses += misses
-        self.site.book.note_silence(self.site.clock)
+        for site in self.sites:
+            for rack in who:
+                site.lose(rack, misses)
 
     @rule(
         rack=racks,
@@ -168,12 +170,12 @@ class History(RuleBasedStateMachine):
         heard: tuple[bool, bool] | None = None,
     ) -> None:
         """An agent says which addresses its node has, or that it does not know yet, and whether it hears the others."""
-        sighting = self.sighting(rack)
         others = [ip_address(f"10.10.0.{2 + i}") for i, other in enumerate(RACKS) if other != rack]
         net = ip_network("10.10.0.0/24")
         peers = tuple(PeerObservation(net, a, h) for a, h in zip(others, heard, strict=True)) if heard else ()
         status = self.status(rack, hosts, {**changes, "peers": peers})
-        take_status(self.site, self.region, sighting, status)
+        for site in self.sites:
+            take_status(site, self.region, site.sighting(rack).server, status)
         if status.addresses is not None:
             self.has[rack] = set(status.addresses)
 
@@ -189,9 +191,10 @@ class History(RuleBasedStateMachine):
     @rule(who=st.lists(racks, unique=True), serial=st.booleans())
     def hear(self, who: list[str], serial: bool) -> None:
         """The region replica says whom it hears."""
-        beats = {r: HeardRack(r in who, self.served if serial else None, self.sighting(r).status) for r in RACKS}
-        self.site.book.answered(REPLICA, self.served, self.site.clock)
-        take_heard(self.site, self.region.meta.key, REPLICA, Heard(1, "e1", True, beats))
+        for site in self.sites:
+            heard = {r: HeardRack(r in who, self.served if serial else None, site.sighting(r).status) for r in RACKS}
+            site.health.answered(REPLICA, self.served, site.clock)
+            take_heard(site, self.region.meta.key, REPLICA, Heard(1, "e1", True, heard))
 
     @rule(rack=racks, ready=st.booleans(), drained=st.booleans())
     def change_node(self, rack: str, ready: bool, drained: bool) -> None:
@@ -200,31 +203,50 @@ class History(RuleBasedStateMachine):
 
     def change(self, kind: Kind, body: gen.Manifest) -> None:
         """The watch brings another version of an object."""
-        records = self.site.cache.upsert(kind, self.site.client.put(kind, body))
-        if records is not None:
-            route(self.site, kind, *records)
+        for site in self.sites:
+            records = site.cache.upsert(kind, site.client.put(kind, body))
+            if records is not None:
+                route(site, kind, *records)
 
     def decide_names(self) -> Decision:
         """What a zone that is reconciled now would answer; by what is known now, whatever was kept."""
-        note_judgements(self.site, self.region)
+        for site in self.sites:
+            # A follower judges four times a second, and so at about the same moments.
+            site.health.judge(self.region.meta.key, site.inventory.rack_groups_of(self.region), site.clock)
         decision = decide_names(self.site, self.region)
         assert list(decision.racks) == self.make_views()
         return decision
 
     def make_views(self) -> list[RackView]:
         """All racks, looked at as if for the first time; what is kept of them stays."""
-        kept = {rack: self.sighting(rack).view for rack in RACKS}
+        kept = {rack: self.site.sighting(rack).view for rack in RACKS}
         for rack in RACKS:
-            self.sighting(rack).view = None
-        views = views_of(self.site, self.site.inventory.rack_groups_of(self.region))
+            self.site.sighting(rack).view = None
+        views = self.site.health.views(self.site.inventory.rack_groups_of(self.region), self.site.clock)
         for rack, view in kept.items():
-            self.sighting(rack).view = view
+            self.site.sighting(rack).view = view
         return views
 
     @rule()
     def look(self) -> None:
-        """A round of the operator."""
-        enqueue_changes(self.site, repair=True)
+        """A round of each operator."""
+        for site in self.sites:
+            enqueue_changes(site, repair=True)
+
+    @rule()
+    def take_over(self) -> None:
+        """The other operator leads from now on: an address that two racks have stays with the one that has it."""
+        before = holders(self.decide_names())
+        for state in self.site.regions.values():
+            state.end_term()
+        self.site.health.forget_lag()
+        self.site, self.follower = self.follower, self.site
+        assert holders(self.decide_names()) == before
+
+
+def holders(decision: Decision) -> dict[Any, str]:
+    """Address that several racks have -> the rack that holds it."""
+    return {d.address: d.holder for answer in decision.answers.values() for d in answer.disputes}
 
 
 def replace_host(text: str, own: int) -> Any:

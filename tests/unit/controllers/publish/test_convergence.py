@@ -38,8 +38,13 @@ class Convergence(History):
         self.served = self.zone.serial
         self.site.regions[self.region.meta.key].zone = ZoneState(self.zone, decision.answers, {})
         for server in self.site.inventory.servers_of(self.region):
-            if self.site.book.serial(server) is not None:
-                self.site.book.updated(server, self.served)
+            if self.site.health.serial(server) is not None:
+                self.site.health.updated(server, self.served)
+
+    def take_over(self) -> None:
+        """All is enqueued when a term begins."""
+        super().take_over()
+        self.decide()
 
     @rule()
     def recover(self) -> None:
@@ -66,7 +71,9 @@ def test_rack_that_lagged_for_a_moment_between_two_rounds_stays() -> None:
     """A region heard that it lags; the operator reaches it again, and repairs it, before anybody looks at its tier."""
     site = Convergence()
     whole = site.zone.rrsets
-    site.sighting("rack1").behind_since = site.site.clock - 2
+    servers = [site.site.sighting("rack1").server]
+    site.site.health.answered(servers[0], site.served - 1, site.site.clock)
+    site.site.health.note_lag(servers, site.served, site.site.clock - 2)
     site.decide()
     for _ in range(4):
         site.wait(2.5)

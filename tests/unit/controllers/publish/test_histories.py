@@ -1,6 +1,5 @@
 """Whatever racks and regions do in whatever order: what must hold of the zone after each step."""
 
-from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, cast
 
@@ -12,7 +11,8 @@ from rackrelay.zone.decision import decide
 from rackrelay.zone.evidence import Tier
 from rackrelay.zone.plan import Zone
 from rackrelay.zone.rule import Answer, Rrsets
-from tests.unit.controllers.publish.history import CIDRS, RACKS, History
+from tests import gen
+from tests.unit.controllers.publish.history import CIDRS, RACKS, History, holders
 
 
 class Histories(History):
@@ -75,6 +75,37 @@ def test_site_of_the_histories_is_whole() -> None:
     answers = machine.decide_names().answers
     assert [str(a) for a in answers[ip_network("10.10.0.0/29")].addresses] == ["10.10.0.2", "10.10.0.3"]
     assert [str(a) for a in answers[ip_network("10.10.0.0/24")].addresses] == ["10.10.0.9"]
-    lost = replace(machine.sighting("rack3").status, interfaces=())
-    machine.sighting("rack3").status = lost
+    machine.report("rack3", [], {})
     assert machine.decide_names().answers[ip_network("10.10.0.0/24")].addresses == ()
+
+
+def test_operator_that_starts_anew_keeps_the_holder_that_statuses_tell() -> None:
+    """Who had an address first is nowhere but in what the name answered with: the Subnets' statuses."""
+    past = Histories()
+    for rack in ("rack2", "rack1"):
+        # By their names the order would be the other one.
+        past.answer(rack, old=False)
+        past.report(rack, [("10.10.0.9/24", True)], {})
+    network = ip_network("10.10.0.0/24")
+    (dispute,) = past.decide_names().answers[network].disputes
+    assert (str(dispute.address), dispute.holder, dispute.others) == ("10.10.0.9", "rack2", ("rack1",))
+    told = [(m.name, m.addresses) for m in past.decide_names().answers[network].members]
+    anew = Histories()
+    for site in anew.sites:
+        for name, addresses in told:
+            site.health.remember(gen.NAMESPACE, name, addresses)
+    for rack in ("rack1", "rack2"):
+        anew.answer(rack, old=False)
+        anew.report(rack, [("10.10.0.9/24", True)], {})
+    assert holders(anew.decide_names()) == {dispute.address: "rack2"}
+
+
+def test_disputed_address_stays_with_its_holder_when_another_operator_takes_over() -> None:
+    past = Histories()
+    for rack in ("rack2", "rack1"):
+        past.answer(rack, old=False)
+        past.report(rack, [("10.10.0.9/24", True)], {})
+        past.wait(10.0)
+    assert set(holders(past.decide_names()).values()) == {"rack2"}
+    past.take_over()
+    assert set(holders(past.decide_names()).values()) == {"rack2"}

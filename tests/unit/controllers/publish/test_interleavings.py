@@ -107,13 +107,9 @@ class World:
         for (kind, _, _), stored in self.api.objects.items():
             if kind == CONFIG_MAP.name:
                 site.cache.upsert(CONFIG_MAP, stored)
-        site.book.track(site.inventory.servers_of(region_of(site)))
         for number, server in self.servers.items():
-            sighting = site.book.find(gen.NAMESPACE, f"rack{number}")
-            assert sighting is not None
-            site.book.answered(sighting.server, server.zone.serial, site.now())
-            sighting.status = gen.status(*(f"10.10.{subnet}.{number}/24" for subnet in range(SUBNETS)))
-            sighting.status_at = site.now()
+            interfaces = (f"10.10.{subnet}.{number}/24" for subnet in range(SUBNETS))
+            site.see(f"rack{number}", *interfaces, serial=server.zone.serial)
 
     async def settle(self, operator: Operator) -> None:
         """It reconciles until nothing changes any more."""

@@ -43,7 +43,7 @@ async def test_restarted_operator_remembers_the_serial_by_the_regions_status(lab
     body = gen.body("RegionController", "demo", {"replicas": 2}, resourceVersion="9")
     lab.site.put(REGION, {**body, "status": {"zone": {"serial": 41}}})
     lab.add_rack(2)
-    lab.site.book.track(lab.site.inventory.servers_of(lab.region))
+    lab.site.track()
     lab.lose(2)
     await lab.reconcile()
     assert lab.kept is not None

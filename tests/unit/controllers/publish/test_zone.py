@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rackrelay.cluster.client import CONFIG_MAP, REGION, SUBNET
+from rackrelay.controllers.loops.probing import enqueue_changes
 from rackrelay.controllers.publish import zone as zone_module
 from rackrelay.controllers.publish.zone import choose_version, is_settled
 from rackrelay.errors import NotLeading, NotReady
@@ -144,8 +145,11 @@ async def test_rack_that_its_peers_do_not_hear_leaves_the_name_and_comes_back_wh
     lab.see(4, 1, peers=peers(r2=True, r3=True))
     await lab.reconcile()
     assert lab.kept == zone_of(1, 2, 3)
-    assert "zone demo" in lab.site.waiting()
+    enqueue_changes(lab.site, repair=False)
+    lab.site.waiting()
     monkeypatch.setattr(damping, "FIRST_HOLD_S", 0.0)
+    enqueue_changes(lab.site, repair=False)
+    assert "zone demo" in lab.site.waiting(), "a round sees that it has lasted"
     await lab.reconcile()
     assert lab.kept == zone_of(2, 2, 3, 4)
 
@@ -214,20 +218,24 @@ async def test_nothing_is_decided_before_every_server_was_asked(lab: Lab) -> Non
         pytest.param({"misses": 3}, False, id="its DNS is silent: regions may hear it"),
         pytest.param({"misses": 20}, True, id="its DNS is dead"),
         pytest.param({"misses": 2}, False, id="its DNS may be dead"),
-        pytest.param({"answered_at": 1.0, "status": gen.status()}, True, id="both have answered"),
-        pytest.param({"status": gen.status()}, False, id="the agent was faster than DNS"),
-        pytest.param({"answered_at": 1.0}, False, id="DNS was faster than the agent"),
-        pytest.param({"answered_at": 1.0, "status_misses": 3}, True, id="its agent is dead"),
+        pytest.param({"answers": True, "tells": True}, True, id="both have answered"),
+        pytest.param({"tells": True}, False, id="the agent was faster than DNS"),
+        pytest.param({"answers": True}, False, id="DNS was faster than the agent"),
+        pytest.param({"answers": True, "status_misses": 3}, True, id="its agent is dead"),
     ],
 )
 async def test_settled_when_every_server_was_asked(lab: Lab, seen: dict[str, Any], expected: bool) -> None:
     lab.add_rack(2)
     lab.add_rack(3)
     lab.see(2, 0)
-    sighting = lab.site.book.find(gen.NAMESPACE, "rack3")
-    assert sighting is not None
-    for name, value in seen.items():
-        setattr(sighting, name, value)
+    health, server = lab.site.health, lab.site.sighting("rack3").server
+    lab.site.lose("rack3", seen.get("misses", 0))
+    if "answers" in seen:
+        health.answered(server, 0, lab.site.now())
+    if "tells" in seen:
+        health.take_status(server, gen.status(), lab.site.now())
+    for _ in range(seen.get("status_misses", 0)):
+        health.missed_status(server)
     assert is_settled(lab.site, lab.region, lab.site.inventory.servers_of(lab.region)) is expected
 
 

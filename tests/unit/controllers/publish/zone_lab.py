@@ -48,19 +48,11 @@ class Lab(ExitStack):
 
     def see(self, number: int, serial: int, **status: Any) -> None:
         """The rack's DNS and agent have answered."""
-        region = self.site.inventory.regions(gen.NAMESPACE)[0]
-        self.site.book.track(self.site.inventory.servers_of(region))
-        sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
-        assert sighting is not None
-        self.site.book.answered(sighting.server, serial, self.site.now())
-        sighting.status = gen.status(f"10.10.0.{number}/24", **status)
-        sighting.status_at = self.site.now()
+        self.site.see(f"rack{number}", f"10.10.0.{number}/24", serial=serial, **status)
 
     def lose(self, number: int) -> None:
         """The rack's DNS has not answered for long."""
-        sighting = self.site.book.find(gen.NAMESPACE, f"rack{number}")
-        assert sighting is not None
-        sighting.misses = 100
+        self.site.lose(f"rack{number}")
 
     async def reconcile(self) -> None:
         await reconcile_zone(self.site, self.region)

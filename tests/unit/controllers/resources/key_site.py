@@ -22,9 +22,8 @@ def add_rack(site: Site, **status: Any) -> None:
     labels = {names.LABEL_COMPONENT: names.COMPONENT_RACK, names.LABEL_RACK_CONTROLLER: "demo"}
     metadata = {"namespace": gen.NAMESPACE, "name": "demo-rack-a", "uid": "a", "labels": labels}
     site.put(POD, {"metadata": metadata, "spec": {"nodeName": "rack1"}, "status": {"podIP": "192.0.2.1"}})
-    (region,) = site.inventory.regions(gen.NAMESPACE)
-    for sighting in site.book.track(site.inventory.servers_of(region)):
-        sighting.status = gen.status(**status)
+    site.track()
+    site.health.take_status(site.sighting("rack1").server, gen.status(**status), site.now())
 
 
 def rendered(site: Site, config_hash: str = "c0ffee") -> None:

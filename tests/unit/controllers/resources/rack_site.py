@@ -41,12 +41,7 @@ def add_node(site: Site, name: str, pod: bool = True, **status: Any) -> None:
 
 
 def hear(site: Site, name: str, *addresses: str, **status: Any) -> None:
-    (region,) = site.inventory.regions(gen.NAMESPACE)
-    site.book.track(site.inventory.servers_of(region))
-    sighting = site.book.find(gen.NAMESPACE, name)
-    assert sighting is not None
-    site.book.answered(sighting.server, 1, site.now())
-    sighting.status, sighting.status_at = gen.status(*addresses, **status), site.now()
+    site.see(name, *addresses, **status)
 
 
 def decide(site: Site) -> None:

@@ -52,10 +52,10 @@ def hear(site: Site, heard: bool, **status: Any) -> None:
     replica = gen.server("demo-0")
     region = site.inventory.regions(gen.NAMESPACE)[0]
     servers = [*site.inventory.servers_of(region), replica]
-    site.book.track(servers, dict.fromkeys(servers, region))
+    site.health.track(dict.fromkeys(servers, region))
     beat = HeardRack(heard, 1, gen.status(**status))
     for moment in (site.now() - 60.0, site.now()):
-        site.book.hear(replica, Heard(1, "epoch", True, {"rack1": beat}), moment)
+        site.health.hear(replica, Heard(1, "epoch", True, {"rack1": beat}), moment)
 
 
 async def begin_without_reaching_the_rack(site: Site, silent_s: float) -> RegionController:
@@ -65,9 +65,8 @@ async def begin_without_reaching_the_rack(site: Site, silent_s: float) -> Region
     region = add_region(site, rotation=2)
     await ensure_keys(site, region)
     rendered(site)
-    sighting = site.book.find(gen.NAMESPACE, "rack1")
-    assert sighting is not None
-    sighting.misses = sighting.detection.misses + int(silent_s / sighting.detection.interval_s)
+    detection = site.sighting("rack1").detection
+    site.lose("rack1", detection.misses + int(silent_s / detection.interval_s))
     return region
 
 

@@ -134,12 +134,12 @@ async def test_server_in_reach_that_does_not_serve_the_zone(
 async def test_server_that_answers_probes_and_no_update_does_not_serve_the_zone(site: Site) -> None:
     region = add_region(site)
     server = gen.server("rack1")
-    site.book.track([server])
-    site.book.answered(server, 6, site.now())
+    site.health.track({server: gen.region()})
+    site.health.answered(server, 6, site.now())
     site.regions[region.meta.key].zone = ZoneState(gen.zone(7), {}, {server: Outcome.UNREACHABLE})
     assert (await reconcile(site))["ZonePublished"] == ("False", "ServersDiffer")
     # It was out of reach when the zone was sent, and is back with it.
-    site.book.answered(server, 7, site.now())
+    site.health.answered(server, 7, site.now())
     assert (await reconcile(site))["ZonePublished"] == ("True", "Published")
 
 
@@ -154,8 +154,8 @@ async def test_server_that_answers_probes_and_no_update_does_not_serve_the_zone(
 async def test_what_sending_again_cannot_help_is_told(site: Site, serial: int, outcome: Outcome, words: str) -> None:
     region = add_region(site)
     server = gen.server("rack1")
-    site.book.track([server])
-    site.book.answered(server, serial, site.now())
+    site.health.track({server: gen.region()})
+    site.health.answered(server, serial, site.now())
     site.regions[region.meta.key].zone = ZoneState(gen.zone(7), {}, {server: outcome})
     await reconcile(site)
     found = site.status("RegionController", "demo")["conditions"]
@@ -193,8 +193,9 @@ async def test_second_look_writes_nothing(site: Site) -> None:
 
 def heard(site: Site, **status: Any) -> None:
     pod = gen.pod("demo-rack-x")
-    (sighting,) = site.book.track([gen.server("rack1", pod.address)])
-    sighting.status = gen.status(**status)
+    server = gen.server("rack1", pod.address)
+    site.health.track({server: gen.region()})
+    site.health.take_status(server, gen.status(**status), site.now())
 
 
 @pytest.mark.parametrize(

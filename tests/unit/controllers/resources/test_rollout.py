@@ -105,12 +105,9 @@ def add_rack(site: Site, number: int, controller: str, template: str = OLD, **re
 def hear(site: Site, *numbers: int, **status: Any) -> None:
     """These racks are well and have an address in the subnet; the zone is decided anew."""
     (region,) = site.inventory.regions(gen.NAMESPACE)
-    site.book.track(site.inventory.servers_of(region))
+    site.track()
     for number in numbers:
-        sighting = site.book.find(gen.NAMESPACE, f"r{number}")
-        assert sighting is not None
-        site.book.answered(sighting.server, 1, site.now())
-        sighting.status, sighting.status_at = gen.status(f"10.10.0.{number}/24", **status), site.now()
+        site.see(f"r{number}", f"10.10.0.{number}/24", **status)
     site.regions[region.meta.key].zone = ZoneState(gen.zone(1), decide_names(site, region).answers, {})
 
 
@@ -141,7 +138,7 @@ async def test_unreachable_rack_goes_first_and_is_named(laid_out: Site) -> None:
     for number in (1, 2):
         add_rack(laid_out, number, "one")
     hear(laid_out, 2)
-    laid_out.book.remember(gen.NAMESPACE, "r1", [ip_address("10.10.0.1")])
+    laid_out.health.remember(gen.NAMESPACE, "r1", [ip_address("10.10.0.1")])
     hear(laid_out, 2)
     assert await replace(laid_out, "one") == Progress(0, 2, ("r1 (NoAnswer)",))
     assert deleted(laid_out) == ["pod-r1-old"]
@@ -156,9 +153,7 @@ async def test_successor_whose_addresses_are_not_known_is_waited_for(laid_out: S
     laid_out.cache.remove(POD, (gen.NAMESPACE, "pod-r1-old"))
     add_rack(laid_out, 1, "one", NEW)
     hear(laid_out, 1, 2)
-    sighting = laid_out.book.find(gen.NAMESPACE, "r1")
-    assert sighting is not None
-    sighting.status = gen.status()
+    laid_out.see("r1")
     hear(laid_out, 2)
     await replace(laid_out, "one")
     assert deleted(laid_out) == ["pod-r1-old"]
@@ -175,6 +170,9 @@ async def test_successor_that_its_peers_do_not_hear_on_the_subnet_is_waited_for(
     addresses = {n: ip_address(f"10.10.0.{n}") for n in (1, 2, 3, 4)}
     hear(laid_out, 1)
     hear(laid_out, 2, 3, 4, peers=tuple(PeerObservation(A, address, n != 1) for n, address in addresses.items()))
+    (region,) = laid_out.inventory.regions(gen.NAMESPACE)
+    laid_out.health.judge(region.meta.key, laid_out.inventory.rack_groups_of(region), laid_out.now())
+    hear(laid_out)
     assert await replace(laid_out, "one") == Progress(1, 4, ("r1 (NotHeardByPeers)",))
     assert deleted(laid_out) == []
 

@@ -5,7 +5,6 @@ import pytest
 from rackrelay import names
 from rackrelay.addresses import Network
 from rackrelay.cluster.client import NODE, POD, RACK, REGION, SUBNET
-from rackrelay.controllers.health.judging import note_judgements
 from rackrelay.controllers.publish.zone import decide_names
 from rackrelay.controllers.resources.region import networks_of_racks
 from rackrelay.controllers.state.leaving import find_leaving
@@ -70,13 +69,9 @@ def region(site: Site) -> RegionController:
 
 def answer(site: Site, *numbers: int) -> Answer:
     """What the subnet's name answers once these racks have been heard."""
-    site.book.track(site.inventory.servers_of(region(site)))
+    site.track()
     for number in numbers:
-        sighting = site.book.find(gen.NAMESPACE, f"rack{number}")
-        assert sighting is not None
-        site.book.answered(sighting.server, 1, site.now())
-        status = gen.status(f"10.10.0.{number}/24", f"10.10.0.{number + 128}/24")
-        sighting.status, sighting.status_at = status, site.now()
+        site.see(f"rack{number}", f"10.10.0.{number}/24", f"10.10.0.{number + 128}/24")
     (found,) = decide_names(site, region(site)).answers.values()
     return found
 
@@ -146,8 +141,9 @@ def test_node_that_another_controller_takes_over_counts_once(laid_out: Site) -> 
 async def test_judgement_of_a_leaving_rack_is_noted(laid_out: Site) -> None:
     answer(laid_out, 1, 2)
     laid_out.cache.remove(RACK, (gen.NAMESPACE, "one"))
-    assert note_judgements(laid_out, region(laid_out))
-    noted = {sighting.server.name: sighting.judgement for sighting in laid_out.book.sightings()}
+    key, groups = region(laid_out).meta.key, laid_out.inventory.rack_groups_of(region(laid_out))
+    assert laid_out.health.judge(key, groups, laid_out.now()).racks
+    noted = {name: laid_out.sighting(name).judgement for name in ("rack1", "rack2")}
     assert {name: judgement and judgement.tier for name, judgement in noted.items()} == {
         "rack1": Tier.LEAVING,
         "rack2": Tier.HEALTHY,
