@@ -17,6 +17,10 @@ class NotReady(RackrelayError):
     """Something this step needs does not exist yet; an event or the next round will bring it."""
 
 
+class Unreadable(NotReady):
+    """The other side answered with a document that this release cannot read."""
+
+
 class NotLeading(RackrelayError):
     """Another operator may write now; what is left undone is its business, or ours when we lead again."""
 

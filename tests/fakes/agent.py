@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from rackrelay import names
-from rackrelay.agent.server import PATH_HEARD
-from rackrelay.agent.sessions.heard import HeardRacks, read_query
-from rackrelay.protocol import signing
+from rackrelay.agent.sessions.heard import HeardRacks
+from rackrelay.protocol import paths, signing
 from rackrelay.protocol.frames import Beat
+from rackrelay.protocol.heard_document import read_heard_query
 
 LOOK_EVERY_S = 0.02
 
@@ -106,10 +106,10 @@ class FakeAgent:
             request.send_error(401)
             return
         path, _, query = request.path.partition("?")
-        if path == PATH_HEARD and self._racks is not None:
+        if path == paths.HEARD and self._racks is not None:
             body = self._wait_heard(self._racks, query)
         else:
-            self.polls += path != PATH_HEARD
+            self.polls += path != paths.HEARD
             body = json.dumps(self.document).encode()
         # Who asked may have been killed meanwhile.
         with contextlib.suppress(ConnectionError):
@@ -122,7 +122,8 @@ class FakeAgent:
     def _wait_heard(self, racks: HeardRacks, query: str) -> bytes:
         """The real answer, given as late as the real agent gives it."""
         self.listens += 1
-        since, epoch, wait_s = read_query(dict(parse_qsl(query)))
+        cursor, wait_s = read_heard_query(dict(parse_qsl(query)))
+        since, epoch = cursor.version, cursor.epoch
         until = time.monotonic() + wait_s
         while (since, epoch) == (racks.version, racks.epoch) and time.monotonic() < until and self._thread.is_alive():
             time.sleep(LOOK_EVERY_S)

@@ -13,10 +13,11 @@ from rackrelay.agent.config.check import COMMANDS, FILES
 from rackrelay.agent.config.expand import expand
 from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.config.zonefile import empty_zone
-from rackrelay.agent.settings import NodeValues, parse_agent_config
+from rackrelay.agent.settings import NodeValues
 from rackrelay.model.parsing import Parsed
 from rackrelay.model.region import RegionEndpoint, parse_region
 from rackrelay.model.subnet import parse_subnet
+from rackrelay.protocol.agent_config import parse_agent_config
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region

@@ -15,9 +15,11 @@ from rackrelay.agent.config.swap import Swapper
 from rackrelay.agent.loops import Agent, log, repeat
 from rackrelay.agent.rack_loops import RackLoops
 from rackrelay.agent.region_loops import RegionLoops
-from rackrelay.agent.server import PATH_HEARD, PATH_STATUS, StatusServer
+from rackrelay.agent.server import StatusServer
 from rackrelay.agent.sessions.listener import CARE_INTERVAL_S
 from rackrelay.agent.settings import NodeValues, Paths, read_node_values
+from rackrelay.protocol import paths
+from rackrelay.protocol.status_document import build_status_document
 
 FILES_LIMIT = 16384
 
@@ -29,18 +31,18 @@ def main() -> None:
     asyncio.run(run(Paths(), read_node_values(os.environ)))
 
 
-async def run(paths: Paths, values: NodeValues) -> None:
+async def run(folders: Paths, values: NodeValues) -> None:
     """Prepare what the daemons need before they start, let them start, and look after them."""
-    make_state_folders(paths.state)
+    make_state_folders(folders.state)
     state = status.AgentState(values)
-    swapper = Swapper(paths.run, check.check_file, processes.find_daemon, processes.reload_daemon)
-    agent = Agent(paths, values, swapper, state)
+    swapper = Swapper(folders.run, check.check_file, processes.find_daemon, processes.reload_daemon)
+    agent = Agent(folders, values, swapper, state)
     rack, region = RackLoops.of(agent), RegionLoops.of(agent)
 
     async def say_status(_query: Mapping[str, str]) -> bytes:
-        return json.dumps(status.build_document(state)).encode()
+        return json.dumps(build_status_document(status.build_report(state))).encode()
 
-    server = StatusServer(paths.agent_key, {PATH_STATUS: say_status, PATH_HEARD: region.heard.wait})
+    server = StatusServer(folders.agent_key, {paths.STATUS: say_status, paths.HEARD: region.heard.wait})
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(repeat(agent.watch_config, loops.WATCH_INTERVAL_S))
         for check_loop in (CheckLoop(agent, one) for one in CHECKS):

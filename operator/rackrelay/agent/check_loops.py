@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from rackrelay.agent.checks import daemons as health
 from rackrelay.agent.checks.daemons import CheckResult, Pod, Probe
 from rackrelay.agent.loops import Agent
-from rackrelay.agent.settings import AgentConfig
+from rackrelay.protocol.agent_config import AgentConfig
 
 # One failed request may have met a reload or a busy moment.
 FEWEST_MISSES = 2

@@ -18,8 +18,9 @@ from rackrelay.agent.config.expand import Expanded, expand
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.config.swap import RELOADABLE, Swapper
 from rackrelay.agent.config.views import expand_named
-from rackrelay.agent.settings import AgentConfig, NodeValues, Paths, parse_agent_config
+from rackrelay.agent.settings import NodeValues, Paths
 from rackrelay.agent.status import AgentState
+from rackrelay.protocol.agent_config import AgentConfig, parse_agent_config
 
 WATCH_INTERVAL_S = 0.2
 PROBE_INTERVAL_S = 1.0

@@ -14,7 +14,8 @@ from rackrelay.agent.loops import Agent, log
 from rackrelay.agent.sessions import pull
 from rackrelay.agent.sessions.heartbeat import Heartbeat, Sessions, Target
 from rackrelay.agent.sessions.pull import Lag
-from rackrelay.agent.settings import AgentConfig
+from rackrelay.protocol.agent_config import AgentConfig
+from rackrelay.protocol.status_document import build_status_document
 
 BEAT_INTERVAL_S = 0.1
 LIST_INTERVAL_S = 1.0
@@ -45,7 +46,8 @@ class RackLoops:
             self.heartbeat.serial = self.agent.state.serial
             # What was not asked yet is no news: an agent that has just started must not report a sick rack.
             if self.heartbeat.status or status.is_complete(self.agent.state):
-                self.heartbeat.status = json.dumps(build_report(self.agent.state), separators=(",", ":")).encode()
+                document = build_heartbeat_status(self.agent.state)
+                self.heartbeat.status = json.dumps(document, separators=(",", ":")).encode()
         self.sessions.follow(tuple(Target(host, port) for host, port in config.heartbeats) if config else ())
 
     async def list_peers(self) -> None:
@@ -60,7 +62,7 @@ class RackLoops:
         config = self._config()
         if config is not None:
             self.peering.ask(config)
-            self.agent.state.peers = self.peering.table.document()
+            self.agent.state.peers = self.peering.table.observations()
 
     def question_interval_s(self) -> float:
         """How often to ask them."""
@@ -91,8 +93,8 @@ class RackLoops:
         return config if config is not None and config.is_rack else None
 
 
-def build_report(state: status.AgentState) -> dict[str, object]:
+def build_heartbeat_status(state: status.AgentState) -> dict[str, object]:
     """The status document without what each frame says anyway: a change of the serial alone must stay a small frame."""
-    document = status.build_document(state)
+    document = build_status_document(status.build_report(state))
     del document["zone"]
     return document

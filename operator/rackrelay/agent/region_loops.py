@@ -10,7 +10,8 @@ from rackrelay.agent.files import read_agent_key
 from rackrelay.agent.loops import Agent
 from rackrelay.agent.sessions.heard import HeardRacks
 from rackrelay.agent.sessions.listener import Listener
-from rackrelay.agent.settings import AgentConfig, read_ordinal
+from rackrelay.agent.settings import read_ordinal
+from rackrelay.protocol.agent_config import AgentConfig
 
 LISTEN_INTERVAL_S = 0.2
 SWEEP_INTERVAL_S = 0.05

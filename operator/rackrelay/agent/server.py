@@ -18,7 +18,6 @@ from rackrelay import names
 from rackrelay.agent.files import read_agent_key
 from rackrelay.protocol import signing
 
-PATH_STATUS, PATH_HEARD = "/status", "/heard"
 REQUEST_TIMEOUT_S = 3.0
 REQUEST_LIMIT_BYTES = 8192
 CONNECTIONS_LIMIT = 64

@@ -1,14 +1,11 @@
-"""What the agent is told at its start, and what the mounted configuration tells it later."""
+"""What the agent is told by its environment at its start."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from rackrelay import names
-from rackrelay.addresses import Network
 
 
 @dataclass(frozen=True)
@@ -30,32 +27,6 @@ class NodeValues:
     node_name: str
     node_ip: str
     pod_name: str = ""
-
-
-@dataclass(frozen=True)
-class AgentConfig:
-    """agent.json: what this pod runs and whom it must reach. `regions` are addresses as text.
-
-    `heartbeats` are the address and port of each replica that wants to hear this rack, `heartbeat_s` how often;
-    after `misses` in a row that did not come somebody counts as silent. `subnets` are those whose names the zone has.
-    """
-
-    kind: str
-    domain: str
-    ttl_s: int
-    daemons: tuple[str, ...]
-    dns_port: int
-    regions: tuple[str, ...]
-    http_port: int
-    heartbeats: tuple[tuple[str, int], ...] = ()
-    heartbeat_s: float = 0.25
-    misses: int = 3
-    subnets: tuple[Network, ...] = ()
-
-    @property
-    def is_rack(self) -> bool:
-        """Whether this is a rack's pod, which machines use."""
-        return self.kind == "rack"
 
 
 def read_ordinal(pod_name: str) -> int:
@@ -80,26 +51,3 @@ def read_node_values(environ: Mapping[str, str]) -> NodeValues:
     if not name or len(name) > 253 or not all(c.isascii() and (c.isalnum() or c in "-.") for c in name):
         raise ValueError(f"NODE_NAME {name!r} is not a node's name")
     return NodeValues(name, str(ip_address(address)), environ.get("POD_NAME", ""))
-
-
-def parse_agent_config(text: str) -> AgentConfig:
-    """AgentConfig from agent.json.
-
-    Raises:
-        KeyError, TypeError, ValueError: not a document that the operator wrote.
-    """
-    document: dict[str, Any] = json.loads(text)
-    return AgentConfig(
-        kind=document["kind"],
-        domain=document["domain"],
-        ttl_s=int(document["ttlSeconds"]),
-        daemons=tuple(document["daemons"]),
-        dns_port=int(document["dnsPort"]),
-        regions=tuple(str(ip_address(address)) for address in document["regions"]),
-        http_port=int(document["httpPort"]),
-        # An operator of the release before does not write these.
-        heartbeats=tuple((str(ip_address(host)), int(port)) for host, port in document.get("heartbeats", ())),
-        heartbeat_s=int(document.get("heartbeatMilliseconds", 250)) / 1000,
-        misses=int(document.get("heartbeatMisses", 3)),
-        subnets=tuple(ip_network(cidr) for cidr in document.get("subnets", ())),
-    )

@@ -1,16 +1,15 @@
-"""What the agent knows at this moment, and the document that it reports. Pure."""
+"""What the agent knows at this moment, and what it reports of that. Pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from rackrelay.agent.checks.addresses import NodeAddress
 from rackrelay.agent.checks.daemons import CheckResult
 from rackrelay.agent.settings import NodeValues
+from rackrelay.protocol.status_document import StatusReport
 
 # Where nobody says how many failed requests in a row count: one may meet a reload or a busy moment.
 FAILURES_THAT_COUNT = 2
-ADDRESS_FIELDS = ("interface", "address", "prefix", "carrier")
 
 
 @dataclass
@@ -20,8 +19,8 @@ class AgentState:
     `wanted` maps a daemon to the hash of its mounted file, `rejected` to why that is not live. `results`, `failures`
     (place -> failed requests in a row) and `misses` (how many of those count) are by the name of the check, which
     begins with the daemon's; `answered` holds the daemons that were well at least once. `serial` is what named has
-    served within the last second, `peers` the part of the document about other racks. `addresses` is None until the
-    kernel has told them once: an agent that has just started must not say that its node has none.
+    served within the last second, `peers` what it hears of other racks: (subnet, address, heard). `addresses` is None
+    until the kernel has told them once: an agent that has just started must not say that its node has none.
     """
 
     values: NodeValues
@@ -39,7 +38,7 @@ class AgentState:
     rejected: dict[str, str] = field(default_factory=dict)
     restart_needed: tuple[str, ...] = ()
     serial: int | None = None
-    peers: Sequence[Mapping[str, Any]] = ()
+    peers: Sequence[tuple[str, str, bool]] = ()
 
     def learn(self, check: str, result: CheckResult, misses: int = FAILURES_THAT_COUNT) -> None:
         """Take in what a request to a daemon showed. A place that is not failing begins anew."""
@@ -50,23 +49,22 @@ class AgentState:
             self.answered.add(check)
 
 
-def build_document(state: AgentState) -> dict[str, Any]:
-    """The status document of port 5249."""
-    return {
-        "node": state.values.node_name,
-        "pod": state.values.pod_name,
-        "addresses": None if state.addresses is None else [_address(a) for a in state.addresses],
-        "daemons": {daemon: _daemon(state, daemon) for daemon in state.daemons},
-        "regions": {"reachable": state.regions_reachable, "known": state.regions_known},
-        "peers": list(state.peers),
-        "zone": {"serial": state.serial} if state.serial is not None else None,
-        "config": {
-            "hash": state.config_hash,
-            "applied": bool(state.config_hash) and not state.rejected and not outdated(state),
-            "rejected": dict(sorted(state.rejected.items())),
-            "restartNeeded": list(state.restart_needed),
-        },
-    }
+def build_report(state: AgentState) -> StatusReport:
+    """What the agent says at this moment."""
+    return StatusReport(
+        node=state.values.node_name,
+        pod=state.values.pod_name,
+        interfaces=None if state.addresses is None else [_interface(address) for address in state.addresses],
+        daemons={daemon: _fault_of(state, daemon) for daemon in state.daemons},
+        regions_reachable=state.regions_reachable,
+        regions_known=state.regions_known,
+        peers=state.peers,
+        serial=state.serial,
+        config_hash=state.config_hash,
+        config_applied=bool(state.config_hash) and not state.rejected and not outdated(state),
+        rejected=dict(sorted(state.rejected.items())),
+        restart_needed=state.restart_needed,
+    )
 
 
 def is_complete(state: AgentState) -> bool:
@@ -90,14 +88,14 @@ def _checks(state: AgentState, daemon: str) -> list[str]:
     return [check for check in sorted(state.results) if check.partition(" ")[0] == daemon]
 
 
-def _daemon(state: AgentState, daemon: str) -> dict[str, Any]:
+def _fault_of(state: AgentState, daemon: str) -> str:
+    """What is wrong with a daemon; empty when nothing is."""
     result = state.results.get(daemon)
     if result is None:
-        return {"ok": False, "message": "not asked yet"}
+        return "not asked yet"
     if daemon not in state.answered:
-        return {"ok": False, "message": result.message}
-    message = "; ".join(words for check in _checks(state, daemon) for words in _faults(state, check))
-    return {"ok": not message, "message": message}
+        return result.message or "it has not answered yet"
+    return "; ".join(words for check in _checks(state, daemon) for words in _faults(state, check))
 
 
 def _faults(state: AgentState, check: str) -> list[str]:
@@ -107,5 +105,5 @@ def _faults(state: AgentState, check: str) -> list[str]:
     return [f"{place}: {failing[place]}" if place else failing[place] for place in sorted(counting)]
 
 
-def _address(address: NodeAddress) -> dict[str, Any]:
-    return {name: value for name, value in asdict(address).items() if name in ADDRESS_FIELDS}
+def _interface(address: NodeAddress) -> tuple[str, str, int, bool]:
+    return address.interface, address.address, address.prefix, address.carrier

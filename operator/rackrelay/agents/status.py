@@ -6,10 +6,11 @@ from collections.abc import Callable
 import aiohttp
 
 from rackrelay.agents.requests import Asker
-from rackrelay.errors import NotReady
+from rackrelay.errors import Unreadable
+from rackrelay.protocol import paths
 from rackrelay.protocol.status_document import AgentStatus, parse_agent_status
+from rackrelay.protocol.versions import UnknownVersion
 
-PATH = "/status"
 TIMEOUT_S = 1.0
 
 
@@ -19,10 +20,13 @@ async def fetch_status(
     """The status of the agent at an IP address.
 
     Raises:
-        NotReady: it does not answer, or the answer is not signed with the key or not of the agreed form.
+        NotReady: it does not answer, or the answer is not signed with the key.
+        Unreadable: the answer is not of the agreed form.
     """
-    body = await Asker(session, key, clock).fetch(address, PATH, TIMEOUT_S)
+    body = await Asker(session, key, clock).fetch(address, paths.STATUS, TIMEOUT_S)
     try:
         return parse_agent_status(json.loads(body))
+    except UnknownVersion as error:
+        raise Unreadable(str(error)) from error
     except (KeyError, ValueError, TypeError) as error:
-        raise NotReady(f"agent at {address}: unexpected status document: {error!r}") from error
+        raise Unreadable(f"unexpected status document: {error!r}") from error

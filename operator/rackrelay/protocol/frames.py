@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from rackrelay.protocol import signing
+from rackrelay.protocol import signing, versions
 
 FRAME_LIMIT_BYTES = 256 * 1024
 LONGEST_INTERVAL_MS = 60_000
@@ -49,7 +49,7 @@ def build_nonce() -> str:
 
 def build_hello(nonce: str) -> bytes:
     """The line that a region sends first."""
-    return b'{"nonce":"%s"}\n' % nonce.encode()
+    return b'{"%s":%d,"nonce":"%s"}\n' % (versions.FIELD.encode(), versions.WRITTEN, nonce.encode())
 
 
 def parse_hello(line: bytes) -> str:
@@ -58,7 +58,9 @@ def parse_hello(line: bytes) -> str:
     Raises:
         BadFrame: that is not what it sent.
     """
-    nonce = _parse(line.rstrip(b"\n")).get("nonce")
+    hello = _parse(line.rstrip(b"\n"))
+    _check_version(hello)
+    nonce = hello.get("nonce")
     if not isinstance(nonce, str) or len(nonce) != 2 * _NONCE_BYTES:
         raise BadFrame("no nonce")
     return nonce
@@ -115,6 +117,7 @@ def parse_beat(body: bytes) -> Beat:
         BadFrame: it says something else than racks do.
     """
     document = _parse(body)
+    _check_version(document)
     node, serial, status = document.get("node"), document.get("serial"), document.get("status")
     challenge = document.get("challenge", "")
     if not isinstance(node, str) or not 0 < len(node) <= 253 or not isinstance(challenge, str):
@@ -140,6 +143,18 @@ def open_answer(key: bytes, nonce: str, seq: int, line: bytes) -> int | None:
     if not signing.matches(signing.sign_beat_answer(key, nonce, seq, body), mac):
         raise BadFrame("wrong signature")
     return _read_serial(_parse(body).get("serial"))
+
+
+def first_fields(challenge: str) -> bytes:
+    """What a rack's first frame says besides: its challenge to the region, and in which form it speaks."""
+    return b',"%s":%d,"challenge":"%s"' % (versions.FIELD.encode(), versions.WRITTEN, challenge.encode())
+
+
+def _check_version(document: dict[str, Any]) -> None:
+    try:
+        versions.check_version(document, "the other side")
+    except versions.UnknownVersion as error:
+        raise BadFrame(str(error)) from error
 
 
 def _parse(text: bytes) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The status document: what an agent says of its pod, at /status and in its heartbeats."""
+"""The status document: what an agent says of its pod, at /status and in its heartbeats.
+
+The agent writes a StatusReport; what the operator reads of it is an AgentStatus.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +10,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip
 from typing import Any
 
 from rackrelay.addresses import Address, Network
+from rackrelay.protocol import versions
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,64 @@ class AgentStatus:
         return frozenset(i.address.ip for i in self.interfaces or () if not i.carrier)
 
 
+@dataclass(frozen=True)
+class StatusReport:
+    """All that the document says.
+
+    `interfaces`: (interface, address, prefix length, carrier) each; None while they are not known. `daemons`: daemon ->
+    what is wrong with it, empty when nothing is. `peers`: (subnet, address, heard) each. `serial`: what named serves.
+    """
+
+    node: str
+    pod: str
+    interfaces: Sequence[tuple[str, str, int, bool]] | None
+    daemons: Mapping[str, str]
+    regions_reachable: int
+    regions_known: int
+    peers: Sequence[tuple[str, str, bool]]
+    serial: int | None
+    config_hash: str
+    config_applied: bool
+    rejected: Mapping[str, str]
+    restart_needed: Sequence[str]
+
+
+def build_status_document(report: StatusReport) -> dict[str, Any]:
+    """The document, ready for JSON."""
+    return {
+        versions.FIELD: versions.WRITTEN,
+        "node": report.node,
+        "pod": report.pod,
+        "addresses": _build_interfaces(report.interfaces),
+        "daemons": {name: {"ok": not words, "message": words} for name, words in report.daemons.items()},
+        "regions": {"reachable": report.regions_reachable, "known": report.regions_known},
+        "peers": [{"subnet": subnet, "address": address, "heard": heard} for subnet, address, heard in report.peers],
+        "zone": {"serial": report.serial} if report.serial is not None else None,
+        "config": {
+            "hash": report.config_hash,
+            "applied": report.config_applied,
+            "rejected": dict(report.rejected),
+            "restartNeeded": list(report.restart_needed),
+        },
+    }
+
+
+def _build_interfaces(interfaces: Sequence[tuple[str, str, int, bool]] | None) -> list[dict[str, Any]] | None:
+    if interfaces is None:
+        return None
+    return [
+        {"interface": name, "address": address, "prefix": prefix, "carrier": carrier}
+        for name, address, prefix, carrier in interfaces
+    ]
+
+
 def parse_agent_status(document: Mapping[str, Any]) -> AgentStatus:
     """AgentStatus from the JSON document that an agent answers on port 5249.
 
     Raises:
         KeyError, ValueError, TypeError: the document is not of the agreed form.
     """
+    versions.check_version(document, "the agent's status")
     config, regions = document["config"], document.get("regions") or {}
     return AgentStatus(
         interfaces=_parse_interfaces(document["addresses"]),

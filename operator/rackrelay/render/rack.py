@@ -1,13 +1,11 @@
 """The configuration of racks: the same for every rack of a RackController, the agent adds what is the node's own."""
 
-import json
-
 from rackrelay import names
 from rackrelay.addresses import Address, Network
 from rackrelay.model.region import RegionEndpoint
+from rackrelay.protocol.agent_config import AgentConfig, write_agent_config
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid, views
 from rackrelay.render.inputs import RackInputs
-from rackrelay.render.pace import detection
 from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for racks; changes are overwritten."
@@ -116,29 +114,31 @@ def _squid() -> str:
 
 
 def _agent(inputs: RackInputs) -> str:
-    settings = {
-        "kind": "rack",
-        "domain": quoting.domain_name("spec.domain", inputs.region.domain),
-        "ttlSeconds": inputs.region.ttl_s,
-        "daemons": ["named", "nginx", "rsyslogd", "squid"],
-        "dnsPort": names.PORT_DNS,
-        "regions": [str(address) for address in _regions(inputs)],
-        "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
-        "heartbeats": _heartbeats(inputs),
-        **detection(inputs.region.detection),
-        # Where racks have addresses of their own, and ask each other.
-        "subnets": [str(net) for net in quoting.networks([s.cidr for s in inputs.subnets if s.served_by is None])],
-    }
-    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    region = inputs.region
+    own = [s.cidr for s in inputs.subnets if s.served_by is None]
+    config = AgentConfig(
+        kind="rack",
+        domain=quoting.domain_name("spec.domain", region.domain),
+        ttl_s=region.ttl_s,
+        daemons=("named", "nginx", "rsyslogd", "squid"),
+        dns_port=names.PORT_DNS,
+        regions=tuple(str(address) for address in _regions(inputs)),
+        http_port=quoting.port("spec.http.port", region.http_port),
+        heartbeats=_heartbeats(inputs),
+        heartbeat_s=region.detection.interval_s,
+        misses=region.detection.misses,
+        subnets=tuple(quoting.networks(own)),
+    )
+    return write_agent_config(config)
 
 
 def _regions(inputs: RackInputs) -> list[Address]:
     return quoting.addresses("status.endpoints", tuple(e.address for e in _endpoints(inputs)))
 
 
-def _heartbeats(inputs: RackInputs) -> list[list[str | int]]:
+def _heartbeats(inputs: RackInputs) -> tuple[tuple[str, int], ...]:
     targets = [(e.address, names.port_heartbeat(e.ordinal)) for e in _endpoints(inputs)]
-    return [[str(quoting.address("status.endpoints", address)), port] for address, port in targets]
+    return tuple((str(quoting.address("status.endpoints", address)), port) for address, port in targets)
 
 
 def _endpoints(inputs: RackInputs) -> list[RegionEndpoint]:

@@ -1,12 +1,10 @@
 """The configuration of region replicas: nginx is the gate that lets racks in, what is behind it never changes."""
 
-import json
-
 from rackrelay import names
 from rackrelay.model.region import RegionController
+from rackrelay.protocol.agent_config import AgentConfig, write_agent_config
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid
 from rackrelay.render.inputs import RegionInputs
-from rackrelay.render.pace import detection
 from rackrelay.render.text import document
 
 TITLE = "Written by rackrelay for region replicas; changes are overwritten."
@@ -99,14 +97,16 @@ def _squid() -> str:
 
 
 def _agent(inputs: RegionInputs) -> str:
-    settings = {
-        "kind": "region",
-        "domain": quoting.domain_name("spec.domain", inputs.region.domain),
-        "ttlSeconds": inputs.region.ttl_s,
-        "daemons": ["metadata", "named", "nginx", "rsyslogd", "squid"],
-        "dnsPort": names.PORT_REGION_DNS,
-        "regions": [],
-        **detection(inputs.region.detection),
-        "httpPort": quoting.port("spec.http.port", inputs.region.http_port),
-    }
-    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    region = inputs.region
+    config = AgentConfig(
+        kind="region",
+        domain=quoting.domain_name("spec.domain", region.domain),
+        ttl_s=region.ttl_s,
+        daemons=("metadata", "named", "nginx", "rsyslogd", "squid"),
+        dns_port=names.PORT_REGION_DNS,
+        regions=(),
+        http_port=quoting.port("spec.http.port", region.http_port),
+        heartbeat_s=region.detection.interval_s,
+        misses=region.detection.misses,
+    )
+    return write_agent_config(config)

@@ -5,13 +5,13 @@ once. The view of a Subnet adds a policy zone (RPZ) whose one line never changes
 Subnet's name. Views of Subnets are given to agents as a few patterns and a list, from which each takes its own.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from rackrelay import names
 from rackrelay.addresses import Network
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol.views_document import SubnetView, write_views
 from rackrelay.render import bind, quoting
 from rackrelay.render.text import block
 
@@ -31,20 +31,13 @@ def views(region: RegionController, subnets: Sequence[Subnet], keys: Sequence[st
 
 
 def views_file(region: RegionController, subnets: Sequence[Subnet]) -> str:
-    """What agents make the views of Subnets from: patterns by their names, and the Subnets, longest prefix first.
-
-    Of a Subnet: its network, the pattern's name, and the network in which the racks that serve it have addresses
-    (null when there is no such Subnet).
-    """
+    """What agents make the views of Subnets from: patterns by their names, and the Subnets, longest prefix first."""
     chosen = _one_of_each_network(subnets)
     servers = {s.meta.name: s.cidr for s in subnets if s.served_by is None}
     # One of each kind: thousands of Subnets have four patterns at most.
     kinds = {_kind(s): s for s in chosen}
     patterns = {kind: _pattern(region, example) for kind, example in kinds.items()}
-    rows = [json.dumps([str(s.cidr), _kind(s), _server(s, servers)]) for s in chosen]
-    head = json.dumps(patterns, indent=2, sort_keys=True)
-    # A line for each Subnet, so that a change is one line too.
-    return f'{{"patterns": {head},\n"subnets": [\n' + ",\n".join(rows) + "\n]}\n"
+    return write_views(patterns, [SubnetView(s.cidr, _kind(s), _server(s, servers)) for s in chosen])
 
 
 def _one_of_each_network(subnets: Iterable[Subnet]) -> list[Subnet]:
@@ -56,9 +49,8 @@ def _kind(subnet: Subnet) -> str:
     return f"{'recursive' if subnet.allow_dns else 'internal'}-{'named' if subnet.managed else 'nameless'}"
 
 
-def _server(subnet: Subnet, servers: Mapping[str, Network]) -> str | None:
-    server = subnet.cidr if subnet.served_by is None else servers.get(subnet.served_by)
-    return str(server) if server else None
+def _server(subnet: Subnet, servers: Mapping[str, Network]) -> Network | None:
+    return subnet.cidr if subnet.served_by is None else servers.get(subnet.served_by)
 
 
 def _pattern(region: RegionController, subnet: Subnet) -> dict[str, str]:

@@ -37,7 +37,8 @@ class Tier(IntEnum):
 class Evidence:
     """What was seen of one rack. Times are monotonic seconds; None means never.
 
-    `misses`: SOA probes in a row without an answer. `behind_since`: since when its DNS answers an old serial.
+    `misses`: SOA probes in a row without an answer. `status_problem`: why the agent's last answer could not be read.
+    `behind_since`: since when its DNS answers an old serial.
     `heard`: whether a region replica has its heartbeat; None when no replica in reach can tell. `heard_serial`: what
     named serves by its agent's word, None when named does not answer the agent.
     `lost`: it was found unreachable last. `lost_together`: it went silent in the same second as most other racks.
@@ -49,6 +50,7 @@ class Evidence:
     behind_since: float | None = None
     status: AgentStatus | None = None
     status_at: float | None = None
+    status_problem: str = ""
     heard: bool | None = None
     heard_serial: int | None = None
     lost: bool = False
@@ -133,6 +135,8 @@ def _silent_named(evidence: Evidence, _now: float, detection: FailureDetection) 
 def _silent_agent(evidence: Evidence, now: float, detection: FailureDetection) -> Reason:
     if evidence.status_at is not None and now - evidence.status_at <= agent_patience_s(detection):
         return None
+    if evidence.status_problem:
+        return "AgentUnreadable", f"its agent answers, and its status cannot be read: {evidence.status_problem}"
     return "AgentSilent", "its agent does not answer on port 5249; see the agent container's log"
 
 

@@ -10,7 +10,7 @@ from rackrelay.agent.checks import daemons as health
 from rackrelay.agent.checks.addresses import NodeAddress
 from rackrelay.agent.checks.daemons import CheckResult, Pod
 from rackrelay.agent.loops import Agent
-from rackrelay.agent.settings import AgentConfig, parse_agent_config
+from rackrelay.protocol.agent_config import AgentConfig, parse_agent_config
 from tests.unit.agent.test_loops import CONFIG, agent, daemons
 
 __all__ = ["agent", "daemons"]

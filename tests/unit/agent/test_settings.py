@@ -5,7 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from rackrelay.agent.settings import NodeValues, parse_agent_config, read_node_values, read_ordinal
+from rackrelay.agent.settings import NodeValues, read_node_values, read_ordinal
+from rackrelay.protocol.agent_config import parse_agent_config
 
 AGENT_CONFIG = {
     "kind": "rack",

@@ -1,14 +1,20 @@
 """The status document, read back by the operator's own parser."""
 
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from rackrelay.agent.checks.addresses import NodeAddress
 from rackrelay.agent.checks.daemons import CheckResult
 from rackrelay.agent.settings import NodeValues
-from rackrelay.agent.status import AgentState, build_document, is_complete
-from rackrelay.protocol.status_document import PeerObservation, parse_agent_status
+from rackrelay.agent.status import AgentState, build_report, is_complete
+from rackrelay.protocol.status_document import PeerObservation, build_status_document, parse_agent_status
 
 WELL = CheckResult(True, running="h1")
+
+
+def document(state: AgentState) -> dict[str, Any]:
+    """What is sent."""
+    return build_status_document(build_report(state))
 
 
 def build_state() -> AgentState:
@@ -24,9 +30,9 @@ def build_state() -> AgentState:
 
 
 def test_operator_reads_what_the_agent_writes() -> None:
-    document = build_document(build_state())
-    assert (document["node"], document["pod"], document["zone"]) == ("rack1", "demo-rack-x", {"serial": 7})
-    status = parse_agent_status(document)
+    found = document(build_state())
+    assert (found["node"], found["pod"], found["zone"]) == ("rack1", "demo-rack-x", {"serial": 7})
+    status = parse_agent_status(found)
     assert [str(i.address) for i in status.interfaces or ()] == ["10.10.0.2/24"]
     assert not status.failing
     assert (status.regions_reachable, status.regions_known) == (2, 2)
@@ -36,9 +42,9 @@ def test_operator_reads_what_the_agent_writes() -> None:
 
 def test_addresses_that_were_not_read_yet_are_unknown_and_not_none_at_all() -> None:
     state = AgentState(NodeValues("rack1", "10.0.0.1"))
-    assert build_document(state)["addresses"] is None
+    assert document(state)["addresses"] is None
     state.addresses = ()
-    assert build_document(state)["addresses"] == []
+    assert document(state)["addresses"] == []
 
 
 def test_document_is_complete_once_everything_was_asked() -> None:
@@ -59,8 +65,8 @@ def test_document_is_complete_once_everything_was_asked() -> None:
 
 def test_peers_are_reported_as_the_operator_reads_them() -> None:
     state = build_state()
-    state.peers = [{"subnet": "10.10.0.0/24", "address": "10.10.0.3", "heard": False}]
-    assert parse_agent_status(build_document(state)).peers == (
+    state.peers = [("10.10.0.0/24", "10.10.0.3", False)]
+    assert parse_agent_status(document(state)).peers == (
         PeerObservation(ip_network("10.10.0.0/24"), ip_address("10.10.0.3"), heard=False),
     )
 
@@ -68,47 +74,47 @@ def test_peers_are_reported_as_the_operator_reads_them() -> None:
 def test_one_failure_does_not_count_and_two_do() -> None:
     state = build_state()
     state.learn("nginx", CheckResult(False, "refused"))
-    assert build_document(state)["daemons"]["nginx"] == {"ok": True, "message": ""}
+    assert document(state)["daemons"]["nginx"] == {"ok": True, "message": ""}
     state.learn("nginx", CheckResult(False, "refused"))
-    assert build_document(state)["daemons"]["nginx"] == {"ok": False, "message": "refused"}
+    assert document(state)["daemons"]["nginx"] == {"ok": False, "message": "refused"}
     state.learn("nginx", WELL)
-    assert build_document(state)["daemons"]["nginx"]["ok"]
+    assert document(state)["daemons"]["nginx"]["ok"]
 
 
 def test_place_counts_by_itself_and_names_its_daemon() -> None:
     state = build_state()
     for place, ok in (("10.10.0.2", True), ("10.10.0.3", True), ("10.10.0.3", False)):
         state.learn("named addresses", CheckResult(True, faults={place: "no answer"}), misses=2)
-        assert build_document(state)["daemons"]["named"]["ok"] == ok
-    assert build_document(state)["daemons"]["named"]["message"] == "10.10.0.3: no answer"
-    assert build_document(state)["daemons"]["nginx"]["ok"]
+        assert document(state)["daemons"]["named"]["ok"] == ok
+    assert document(state)["daemons"]["named"]["message"] == "10.10.0.3: no answer"
+    assert document(state)["daemons"]["nginx"]["ok"]
 
 
 def test_daemon_that_was_never_well_is_not_well() -> None:
     state = AgentState(NodeValues("rack1", "10.0.0.1"), daemons=("nginx",))
-    assert not build_document(state)["daemons"]["nginx"]["ok"]
+    assert not document(state)["daemons"]["nginx"]["ok"]
     state.learn("nginx", CheckResult(False, "refused"))
-    assert build_document(state)["daemons"]["nginx"] == {"ok": False, "message": "refused"}
+    assert document(state)["daemons"]["nginx"] == {"ok": False, "message": "refused"}
 
 
 def test_configuration_that_a_daemon_does_not_run_yet_is_not_applied() -> None:
     state = build_state()
     state.wanted["nginx"] = "h2"
-    assert not build_document(state)["config"]["applied"]
+    assert not document(state)["config"]["applied"]
     state.learn("nginx", CheckResult(True, running="h2"))
-    assert build_document(state)["config"]["applied"]
+    assert document(state)["config"]["applied"]
 
 
 def test_rejected_or_missing_configuration_is_not_applied() -> None:
     state = build_state()
     state.rejected = {"nginx": "unknown directive"}
-    config = build_document(state)["config"]
+    config = document(state)["config"]
     assert (config["applied"], config["rejected"]) == (False, {"nginx": "unknown directive"})
     state.rejected, state.config_hash = {}, ""
-    assert not build_document(state)["config"]["applied"]
+    assert not document(state)["config"]["applied"]
 
 
 def test_zone_that_is_not_served_has_no_serial() -> None:
     state = build_state()
     state.serial = None
-    assert build_document(state)["zone"] is None
+    assert document(state)["zone"] is None

@@ -9,7 +9,7 @@ import pytest
 from rackrelay import names
 from rackrelay.agents.requests import build_url
 from rackrelay.agents.status import fetch_status
-from rackrelay.errors import NotReady
+from rackrelay.errors import NotReady, Unreadable
 from rackrelay.protocol.status_document import parse_agent_status
 from tests.fakes.agent import FakeAgent, build_document
 
@@ -49,7 +49,13 @@ async def test_answer_that_was_changed_on_the_way(agent: FakeAgent, session: aio
 
 async def test_document_of_another_form(agent: FakeAgent, session: aiohttp.ClientSession) -> None:
     agent.document = {"addresses": []}
-    with pytest.raises(NotReady, match="unexpected status document"):
+    with pytest.raises(Unreadable, match="unexpected status document"):
+        await fetch_status(session, ADDRESS, KEY, time.time)
+
+
+async def test_document_of_a_release_that_cannot_be_read(agent: FakeAgent, session: aiohttp.ClientSession) -> None:
+    agent.document = {**DOCUMENT, "documentVersion": 9}
+    with pytest.raises(Unreadable, match="the agent's status is of version 9, this release reads 1"):
         await fetch_status(session, ADDRESS, KEY, time.time)
 
 

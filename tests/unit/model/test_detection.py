@@ -2,8 +2,8 @@
 
 import pytest
 
-from rackrelay.agent.sessions.heard import WAIT_LIMIT_S
 from rackrelay.model.detection import FailureDetection
+from rackrelay.protocol.heard_document import LONGEST_WAIT_S
 
 USUAL, FASTEST, SLOWEST = FailureDetection(), FailureDetection(0.1, 2), FailureDetection(5.0, 10)
 
@@ -14,7 +14,7 @@ def test_usual_pace() -> None:
 
 @pytest.mark.parametrize("detection", [USUAL, FASTEST, SLOWEST, FailureDetection(0.5, 2), FailureDetection(2.0, 3)])
 def test_region_is_believed_for_longer_than_it_may_keep_silent(detection: FailureDetection) -> None:
-    assert detection.poll_wait_s <= WAIT_LIMIT_S
+    assert detection.poll_wait_s <= LONGEST_WAIT_S
     assert detection.hearing_fresh_s >= 2 * detection.poll_wait_s
     assert detection.hearing_fresh_s > detection.patience_s
 

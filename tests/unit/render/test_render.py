@@ -7,11 +7,11 @@ import pytest
 
 from rackrelay import names
 from rackrelay.agent.checks.daemons import HEALTH_PROGRAM
-from rackrelay.agent.settings import parse_agent_config
 from rackrelay.errors import InvalidSpec
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol.agent_config import parse_agent_config
 from rackrelay.render import rsyslog
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack

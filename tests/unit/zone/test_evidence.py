@@ -42,6 +42,12 @@ def test_rack_that_passes_all_checks_is_healthy() -> None:
         pytest.param(
             gen.evidence(status=None, status_at=None), Tier.DEGRADED, "AgentSilent", id="agent never answered"
         ),
+        pytest.param(
+            gen.evidence(status=None, status_at=None, status_problem="of version 9"),
+            Tier.DEGRADED,
+            "AgentUnreadable",
+            id="agent of a later release",
+        ),
         pytest.param(gen.evidence(status=SQUID_DOWN), Tier.DEGRADED, "DaemonFailing", id="a daemon fails"),
         pytest.param(gen.evidence(status=NO_REGION), Tier.DEGRADED, "NoRegion", id="no region in reach"),
         pytest.param(gen.evidence(behind_since=NOW - SERIAL_LAG_S), Tier.DEGRADED, "ZoneBehind", id="old zone"),

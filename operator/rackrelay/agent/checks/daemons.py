@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rackrelay import names
 from rackrelay.agent.checks import wire
 from rackrelay.agent.checks.exchange import Inbox, ask_tcp, ask_udp, converse_tcp, http_status, send_tcp
-from rackrelay.agent.settings import AgentConfig
+from rackrelay.protocol.agent_config import AgentConfig
 
 LOOPBACK = "127.0.0.1"
 

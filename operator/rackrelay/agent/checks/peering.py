@@ -13,7 +13,7 @@ from rackrelay.agent.checks import wire
 from rackrelay.agent.checks.addresses import NodeAddress
 from rackrelay.agent.checks.exchange import ask_udp
 from rackrelay.agent.checks.peers import Peer, PeerTable, choose_sources
-from rackrelay.agent.settings import AgentConfig
+from rackrelay.protocol.agent_config import AgentConfig
 
 LIST_TIMEOUT_S = 1.0
 

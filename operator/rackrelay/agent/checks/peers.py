@@ -6,7 +6,6 @@ Pure but for nothing: peering.py sends and receives. The clock is an argument.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
 
 from rackrelay.addresses import Network
 from rackrelay.agent.checks.addresses import NodeAddress
@@ -71,10 +70,10 @@ class PeerTable:
         for subnet in self.subnets.keys() - set(subnets):
             del self.subnets[subnet]
 
-    def document(self) -> list[dict[str, Any]]:
-        """The part of the status document. Peers of whom nothing is known yet are left out."""
+    def observations(self) -> list[tuple[str, str, bool]]:
+        """(subnet, address, heard) of each peer; those of whom nothing is known yet are left out."""
         return [
-            {"subnet": str(subnet), "address": peer.address, "heard": peer.heard}
+            (str(subnet), peer.address, peer.heard)
             for subnet, peers in sorted(self.subnets.items(), key=lambda item: _order(item[0]))
             for peer in sorted(peers.values(), key=lambda peer: ip_address(peer.address).packed)
             if peer.heard is not None

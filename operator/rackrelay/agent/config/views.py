@@ -3,35 +3,17 @@
 Each view costs named about 0.1 MB, and 1 ms in which it does not answer when it reads its configuration anew.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from rackrelay import names
 from rackrelay.addresses import Network
 from rackrelay.agent.config.expand import Expanded, companions_of, expand
 from rackrelay.agent.settings import NodeValues
+from rackrelay.protocol.views_document import SubnetView, Views, parse_views
 
 # As long as that costs little, every rack knows every Subnet, whoever asks it from wherever.
 EVERYWHERE = 100
-
-
-@dataclass(frozen=True)
-class SubnetView:
-    """One Subnet. `server`: the network in which the racks that serve it have addresses, itself unless relayed."""
-
-    cidr: Network
-    pattern: str
-    server: Network | None
-
-
-@dataclass(frozen=True)
-class Views:
-    """What the operator gives: pattern name -> its `view` and, where the Subnet has a name, its `policy` zone."""
-
-    patterns: Mapping[str, Mapping[str, str]]
-    subnets: tuple[SubnetView, ...]
 
 
 def expand_named(data: Mapping[str, str], values: NodeValues, addresses: Iterable[str]) -> Expanded:
@@ -50,20 +32,6 @@ def expand_named(data: Mapping[str, str], values: NodeValues, addresses: Iterabl
     }
     text = "".join(_fill(given.patterns[view.pattern]["view"], view.cidr) for view in chosen)
     return expand(data[names.FILE_NAMED].replace(f"{names.PLACEHOLDER_VIEWS}\n", text), values, policies)
-
-
-def parse_views(text: str) -> Views:
-    """Views from views.json.
-
-    Raises:
-        KeyError, TypeError, ValueError: not a document that the operator wrote.
-    """
-    document = json.loads(text)
-    subnets = [
-        SubnetView(ip_network(cidr), pattern, ip_network(server) if server else None)
-        for cidr, pattern, server in document["subnets"]
-    ]
-    return Views(document["patterns"], tuple(subnets))
 
 
 def choose_views(subnets: tuple[SubnetView, ...], addresses: Iterable[str]) -> list[SubnetView]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rackrelay import names
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.files import read_file, write_file
-from rackrelay.agent.settings import AgentConfig
+from rackrelay.protocol.agent_config import AgentConfig
 from rackrelay.protocol.packing import unpack
 
 CHECK_TIMEOUT_S = 20.0

@@ -4,13 +4,12 @@ Every change has a number, the version; who knows the version of its last answer
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rackrelay.protocol.frames import Beat
+from rackrelay.protocol.heard_document import Cursor, build_heard, build_heard_rack, read_heard_query
 
-WAIT_LIMIT_S = 2.0
 # Changes come in bursts (a thousand racks apply one UPDATE): one answer for what happens within this time.
 GATHER_S = 0.02
 
@@ -32,10 +31,7 @@ class Rack:
     @property
     def entry(self) -> bytes:
         """Its part of an answer."""
-        heard = b"true" if self.heard else b"false"
-        serial = b"null" if self.serial is None else b"%d" % self.serial
-        head = b'%s:{"heard":%s,"serial":%s' % (json.dumps(self.node).encode(), heard, serial)
-        return head + b',"status":' + self.status + b"}"
+        return build_heard_rack(self.node, self.heard, self.serial, self.status)
 
 
 @dataclass
@@ -88,16 +84,12 @@ class HeardRacks:
         """What changed since a version, or everything for who does not know this epoch."""
         full = self._asks_for_all(since, epoch)
         entries = [rack.entry for rack in self.racks.values() if full or rack.version > since]
-        head = b'{"version":%d,"epoch":"%s","full":%s' % (
-            self.version,
-            self.epoch.encode(),
-            b"true" if full else b"false",
-        )
-        return head + b',"racks":{' + b",".join(entries) + b"}}"
+        return build_heard(Cursor(self.version, self.epoch), full, entries)
 
     async def wait(self, query: Mapping[str, str]) -> bytes:
         """The answer to a query of /heard, as soon as there is something to say or its time is over."""
-        since, epoch, wait_s = read_query(query)
+        cursor, wait_s = read_heard_query(query)
+        since, epoch = cursor.version, cursor.epoch
         if not self._asks_for_all(since, epoch) and since == self.version:
             try:
                 async with asyncio.timeout(wait_s):
@@ -116,18 +108,3 @@ class HeardRacks:
         self._changed.set()
         # Those who wait have been woken; who comes later waits for the next change.
         self._changed.clear()
-
-
-def read_query(query: Mapping[str, str]) -> tuple[int, str, float]:
-    """(since, epoch, seconds to wait).
-
-    Raises:
-        ValueError: since or wait is no number.
-    """
-    since, wait = query.get("since", "0"), query.get("wait", "0")
-    if len(since) > 18 or len(wait) > 18 or not since.isascii() or not since.isdigit():
-        raise ValueError("since is no version")
-    wait_s = min(float(wait), WAIT_LIMIT_S)
-    if not wait_s >= 0:
-        raise ValueError("wait is no time")
-    return int(since), query.get("epoch", ""), wait_s

@@ -159,7 +159,7 @@ class Signer:
             self.interval_s = self._pulse.interval_s
             body += b',"interval":%d' % round(self.interval_s * 1000)
         if self._seq == 1:
-            body += b',"challenge":"%s"' % self.challenge.encode()
+            body += frames.first_fields(self.challenge)
         elif self._pulse.status != self._said and 0 < len(self._pulse.status) <= STATUS_LIMIT_BYTES:
             self._said = self._pulse.status
             body += b',"status":' + self._said

@@ -136,11 +136,12 @@ class RackHealth:
         sighting.status_misses = 0
         return self._learn(sighting, status, now)
 
-    def missed_status(self, server: NameServer) -> None:
-        """An agent did not answer."""
+    def missed_status(self, server: NameServer, problem: str = "") -> None:
+        """An agent did not answer, or its answer cannot be read because of a `problem`."""
         sighting = self.find(server.namespace, server.name)
         if sighting is not None:
             sighting.status_misses += 1
+            sighting.status_problem = problem
 
     def hear(self, replica: NameServer, heard: Heard, now: float) -> bool:
         """Whether what a region replica hears brought another status of a rack.
@@ -168,7 +169,7 @@ class RackHealth:
 
     def _learn(self, sighting: Sighting, status: AgentStatus, now: float) -> bool:
         changed = sighting.status != status
-        sighting.status, sighting.status_at = status, now
+        sighting.status, sighting.status_at, sighting.status_problem = status, now, ""
         if changed:
             self._links_of(sighting.region_key).has_news = True
         # An agent that has just started does not know its node's addresses yet.

@@ -35,8 +35,9 @@ class Sighting:
     """One server, of a region by name. Times are monotonic seconds.
 
     `asked_at`: when the probe was sent that has not been answered; None while none is out. `status_misses`: requests to
-    its agent in a row without an answer. `heard_at`: when a region last said that it hears it. `judgement`: what was
-    acted on last. `view`: what the zone rule was told of it last, after what that was made of.
+    its agent in a row without an answer; `status_problem`: why the last answer could not be read. `heard_at`: when a
+    region last said that it hears it. `judgement`: what was acted on last. `view`: what the zone rule was told of it
+    last, after what that was made of.
     """
 
     server: NameServer
@@ -50,6 +51,7 @@ class Sighting:
     status: AgentStatus | None = None
     status_at: float | None = None
     status_misses: int = 0
+    status_problem: str = ""
     heard_at: float = -math.inf
     silent_since: float | None = None
     lost_together: bool = False
@@ -129,6 +131,7 @@ class Sighting:
             behind_since=self.behind_since,
             status=self.status,
             status_at=self.status_at,
+            status_problem=self.status_problem,
             heard=report.heard,
             heard_serial=report.serial,
             lost=self.judgement is not None and self.judgement.tier is Tier.UNREACHABLE,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from rackrelay.agents.status import fetch_status
 from rackrelay.controllers.routing import enqueue_region
 from rackrelay.controllers.state.context import Context
-from rackrelay.errors import NotReady
+from rackrelay.errors import NotReady, Unreadable
 from rackrelay.model.region import RegionController
 from rackrelay.nameservers.server import NameServer
 from rackrelay.protocol.status_document import AgentStatus
@@ -82,6 +82,10 @@ async def poll(context: Context, region: RegionController, server: NameServer) -
         return
     try:
         status = await fetch_status(context.agents, server.address, keys.agent, time.time)
+    except Unreadable as error:
+        context.health.missed_status(server, str(error))
+        logger.debug("%s: %s", server.name, error)
+        return
     except NotReady as error:
         context.health.missed_status(server)
         logger.debug("%s: %s", server.name, error)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from rackrelay.agent.checks.daemons import Pod, probe_disk
-from rackrelay.agent.settings import AgentConfig
+from rackrelay.protocol.agent_config import AgentConfig
 
 POD = Pod(AgentConfig("rack", "maas-internal", 15, ("named",), 53, (), 5248), "192.0.2.1", 1.0)
 

@@ -8,7 +8,7 @@ import pytest
 from rackrelay.agent.checks import peering
 from rackrelay.agent.checks.addresses import NodeAddress
 from rackrelay.agent.checks.peering import Peering
-from rackrelay.agent.settings import parse_agent_config
+from rackrelay.protocol.agent_config import parse_agent_config
 from tests.unit.agent.test_loops import CONFIG
 
 NET = ip_network("127.0.0.0/8")

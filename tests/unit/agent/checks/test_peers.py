@@ -11,7 +11,7 @@ NET = ip_network("10.10.0.0/24")
 def test_peer_of_whom_nothing_is_known_is_left_out() -> None:
     table = PeerTable()
     table.follow(NET, ["10.10.0.3"], 0.0)
-    assert table.document() == []
+    assert table.observations() == []
 
 
 def test_answer_makes_it_heard_and_three_misses_unheard() -> None:
@@ -60,10 +60,10 @@ def test_peer_that_is_not_heard_is_asked_until_it_is() -> None:
     for query_id in (1, 2):
         table.subnets[NET]["10.10.0.3"].ask(query_id, 1)
     table.follow(NET, [], 3600.0)
-    assert [(p["address"], p["heard"]) for p in table.document()] == [("10.10.0.3", False)]
+    assert [(address, heard) for _, address, heard in table.observations()] == [("10.10.0.3", False)]
     table.subnets[NET]["10.10.0.3"].answer(2)
     table.follow(NET, [], 3601.0)
-    assert table.document() == []
+    assert table.observations() == []
 
 
 def test_of_many_that_are_not_heard_those_are_kept_that_left_last() -> None:
@@ -86,10 +86,10 @@ def test_document_is_sorted_as_numbers_are() -> None:
         for peer in peers.values():
             peer.ask(1, 3)
             peer.answer(1)
-    assert [p["address"] for p in table.document()] == ["10.10.0.9", "10.10.0.10", "fd00::2"]
-    assert table.document()[0] == {"subnet": "10.10.0.0/24", "address": "10.10.0.9", "heard": True}
+    assert [address for _, address, _ in table.observations()] == ["10.10.0.9", "10.10.0.10", "fd00::2"]
+    assert table.observations()[0] == ("10.10.0.0/24", "10.10.0.9", True)
     table.keep([six])
-    assert [p["address"] for p in table.document()] == ["fd00::2"]
+    assert [address for _, address, _ in table.observations()] == ["fd00::2"]
 
 
 def test_source_is_the_first_address_in_the_longest_prefix() -> None:

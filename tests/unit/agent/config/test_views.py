@@ -6,11 +6,12 @@ from ipaddress import ip_network
 import pytest
 
 from rackrelay import names
-from rackrelay.agent.config.views import EVERYWHERE, SubnetView, choose_views, expand_named, parse_views
+from rackrelay.agent.config.views import EVERYWHERE, choose_views, expand_named
 from rackrelay.agent.settings import NodeValues
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol.views_document import SubnetView, parse_views
 from rackrelay.render.inputs import RackInputs
 from rackrelay.render.rack import render_rack
 

@@ -9,7 +9,7 @@ import pytest
 from rackrelay.agent.config import zonefile
 from rackrelay.agent.config.mounted import Snapshot
 from rackrelay.agent.config.zonefile import Published
-from rackrelay.agent.settings import AgentConfig
+from rackrelay.protocol.agent_config import AgentConfig
 from rackrelay.zone.plan import parse_zone_text
 
 AGENT_CONFIG = AgentConfig("rack", "maas-internal", 15, ("named",), 53, (), 5240)

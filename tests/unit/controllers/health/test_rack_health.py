@@ -361,6 +361,18 @@ def test_only_who_had_the_time_to_answer_has_missed_it() -> None:
     assert (old.misses, young.misses, answered.misses) == (1, 0, 0)
 
 
+def test_agent_that_cannot_be_understood_is_told_from_one_that_is_silent() -> None:
+    found = book()
+    (sighting,) = track(found, RACK1)
+    found.answered(RACK1, 1, 100.0)
+    for problem, reason in (("of version 9", "AgentUnreadable"), ("", "AgentSilent")):
+        found.missed_status(RACK1, problem)
+        assert judge(sighting.evidence(False, False), 100.0, sighting.detection).reason == reason
+    found.missed_status(RACK1, "of version 9")
+    say(found, "10.10.0.2/24", at=100.0)
+    assert judge(sighting.evidence(False, False), 100.0, sighting.detection) == HEALTHY
+
+
 def test_what_is_received_is_learned_before_anybody_decides_by_it() -> None:
     """A follower decides nothing, and has to know who came first when it takes over."""
     found, other = book(), gen.server("rack2", "192.0.2.2")
