@@ -57,6 +57,7 @@ COPY --from=dataplane-libraries /libraries /opt/rackrelay/libraries
 COPY operator/rackrelay/*.py /opt/rackrelay/source/rackrelay/
 COPY operator/rackrelay/agent/ /opt/rackrelay/source/rackrelay/agent/
 COPY operator/rackrelay/protocol/ /opt/rackrelay/source/rackrelay/protocol/
+COPY operator/rackrelay/daemons/ /opt/rackrelay/source/rackrelay/daemons/
 # The agent pulls and applies the zone with the operator's own code.
 COPY operator/rackrelay/model/ /opt/rackrelay/source/rackrelay/model/
 COPY operator/rackrelay/zone/ /opt/rackrelay/source/rackrelay/zone/

@@ -52,13 +52,7 @@ DIR_TSIG = "/etc/rackrelay/tsig"
 DIR_AGENT_KEY = "/etc/rackrelay/agent"
 DIR_RUN = "/run/rackrelay"
 DIR_STATE = "/var/lib/rackrelay"
-# One for each daemon that keeps anything.
-STATE_FOLDERS = ("named", "rsyslog", "squid")
 
-FILE_NAMED = "named.conf"
-FILE_NGINX = "nginx.conf"
-FILE_RSYSLOG = "rsyslog.conf"
-FILE_SQUID = "squid.conf"
 FILE_AGENT = "agent.json"
 FILE_VIEWS = "views.json"
 FILE_READY = "ready"
@@ -74,6 +68,13 @@ KEY_TSIG_SIGNING = "signing"
 KEY_AGENT = "key"
 
 UID = 10240
+
+# Refresh, retry, expire and the TTL of negative answers: a name that comes must show at once. Every server answers from
+# its own copy and nothing transfers the zone by the first three.
+SOA_TIMERS = "3600 600 604800 1"
+
+# A line with this program name and from this node goes back to the agent: that is how it sees rsyslogd work.
+SYSLOG_HEALTH_PROGRAM = "rackrelay-health"
 
 # Placeholders that the agent replaces by the node's own values.
 PLACEHOLDER_NODE_IP = "@NODE_IP@"

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rackrelay import names
-from rackrelay.manifests.mounts import build_mounts
+from rackrelay.daemons.table import find_daemon
+from rackrelay.manifests.mounts import AGENT_MOUNTS, build_mounts
 from rackrelay.model.meta import Manifest
 
 # Where the pod's volumes are as the test keeps them; run and tmp are memory, at their own paths.
@@ -12,7 +13,8 @@ _SOURCES = {"config": "etc/config", "zone": "etc/zone", "tsig": "etc/tsig", "age
 
 def container_view(name: str, volumes: Path, root: Path) -> list[str]:
     """The command that runs the command after it in that view. `root`: the pod's root, with all that it mounts."""
-    mounts = build_mounts(name)
+    daemon = find_daemon(name)
+    mounts = build_mounts(daemon) if daemon is not None else AGENT_MOUNTS
     shown = {mount["mountPath"] for mount in mounts}
     memory = [path for path in (names.DIR_RUN, "/tmp") if path not in shown]
     lines = [

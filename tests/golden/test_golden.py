@@ -9,11 +9,13 @@ import pytest
 import yaml
 
 from rackrelay import names
-from rackrelay.agent.config.check import COMMANDS, FILES
 from rackrelay.agent.config.expand import expand
 from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.config.zonefile import empty_zone
 from rackrelay.agent.settings import NodeValues
+from rackrelay.daemons.daemon import Daemon
+from rackrelay.daemons.named import NAMED
+from rackrelay.daemons.table import configured, state_folders
 from rackrelay.model.parsing import Parsed
 from rackrelay.model.region import RegionEndpoint, parse_region
 from rackrelay.model.subnet import parse_subnet
@@ -85,17 +87,17 @@ def checker(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         key = 'key "{}" {{ algorithm hmac-sha256; secret "c2VjcmV0"; }};\n'
         pod.create(b"key", {names.tsig_file(r): key.format(names.tsig_key("metal", "demo", r)) for r in (1, 2)})
         spaces["checker"].sysctl("net.ipv4.ip_unprivileged_port_start", "0")
-        for folder in names.STATE_FOLDERS:
+        for folder in state_folders():
             (pod.folder / "state" / folder).mkdir()
         yield pod
         pod.destroy()
 
 
-def check(pod: Pod, daemon: str, text: str) -> str | None:
+def check(pod: Pod, daemon: Daemon, text: str) -> str | None:
     """What the daemon's checker has against a file, run as the agent runs it; None when it accepts the file."""
-    file = pod.folder / "state" / FILES[daemon]
+    file = pod.folder / "state" / daemon.file
     file.write_text(text)
-    done = pod.execute(*COMMANDS[daemon], f"{names.DIR_STATE}/{FILES[daemon]}")
+    done = pod.execute(*daemon.checker, f"{names.DIR_STATE}/{daemon.file}")
     output = (done.stdout + done.stderr).decode(errors="replace")
     warned = "WARNING" in output or "warning" in output.lower().replace("0 warnings", "")
     return output if done.returncode or warned else None
@@ -106,19 +108,19 @@ def check(pod: Pod, daemon: str, text: str) -> str | None:
 @pytest.mark.parametrize("case", CASES)
 def test_daemons_checker_accepts_every_file_without_a_warning(checker: Pod, case: str, kind: str) -> None:
     data = render(case, kind)
-    duties = parse_agent_config(data[names.FILE_AGENT])
+    config = parse_agent_config(data[names.FILE_AGENT])
     values = NodeValues("node1", read_case(case).get("node_ip", "192.168.77.11"))
     folder = checker.folder / "state" / "named"
-    (folder / f"{duties.domain}.zone").write_text(empty_zone(duties).text)
-    for daemon, file in FILES.items():
-        wanted = expand_named(data, values, ()) if file == names.FILE_NAMED else expand(data[file], values)
+    (folder / f"{config.domain}.zone").write_text(empty_zone(config).text)
+    for daemon in configured():
+        wanted = expand_named(data, values, ()) if daemon is NAMED else expand(data[daemon.file], values)
         for name, text in wanted.companions.items():
             checker.write(f"{names.DIR_RUN}/{name}", text)
-        assert check(checker, daemon, wanted.text) is None, (daemon, case)
+        assert check(checker, daemon, wanted.text) is None, (daemon.name, case)
 
 
 @pytest.mark.dataplane
-@pytest.mark.parametrize("daemon", sorted(FILES))
-def test_daemons_checker_refuses_a_broken_file(checker: Pod, daemon: str) -> None:
-    text = render(CASES[0], "rack")[FILES[daemon]]
+@pytest.mark.parametrize("daemon", configured(), ids=lambda daemon: daemon.name)
+def test_daemons_checker_refuses_a_broken_file(checker: Pod, daemon: Daemon) -> None:
+    text = render(CASES[0], "rack")[daemon.file]
     assert check(checker, daemon, expand(text, NodeValues("n", "192.0.2.1")).text + "\nnonsense {\n") is not None

@@ -7,9 +7,8 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 
-from rackrelay import names
 from rackrelay.agent import loops, rack_loops, region_loops, status
-from rackrelay.agent.check_loops import CHECKS, CheckLoop
+from rackrelay.agent.check_loops import CheckLoop
 from rackrelay.agent.config import check, processes
 from rackrelay.agent.config.swap import Swapper
 from rackrelay.agent.loops import Agent, log, repeat
@@ -18,6 +17,7 @@ from rackrelay.agent.region_loops import RegionLoops
 from rackrelay.agent.server import StatusServer
 from rackrelay.agent.sessions.listener import CARE_INTERVAL_S
 from rackrelay.agent.settings import NodeValues, Paths, read_node_values
+from rackrelay.daemons.table import all_checks, state_folders
 from rackrelay.protocol import paths
 from rackrelay.protocol.status_document import build_status_document
 
@@ -45,7 +45,7 @@ async def run(folders: Paths, values: NodeValues) -> None:
     server = StatusServer(folders.agent_key, {paths.STATUS: say_status, paths.HEARD: region.heard.wait})
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(repeat(agent.watch_config, loops.WATCH_INTERVAL_S))
-        for check_loop in (CheckLoop(agent, one) for one in CHECKS):
+        for check_loop in (CheckLoop(agent, one) for one in all_checks()):
             tasks.create_task(repeat(check_loop.step, check_loop.pause_s))
         tasks.create_task(repeat(agent.watch_restarts, loops.PROBE_INTERVAL_S))
         tasks.create_task(repeat(agent.watch_serial, loops.SERIAL_INTERVAL_S))
@@ -71,7 +71,7 @@ def raise_file_limit() -> None:
 
 def make_state_folders(state: Path) -> None:
     """Create the daemons' folders where the volume lets us; where it does not, `prepare` has made them."""
-    for name in names.STATE_FOLDERS:
+    for name in state_folders():
         try:
             (state / name).mkdir(exist_ok=True)
         except OSError as error:

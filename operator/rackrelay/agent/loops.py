@@ -9,17 +9,18 @@ from pyroute2 import AsyncIPRoute
 
 from rackrelay import names
 from rackrelay.agent import status
-from rackrelay.agent.checks import addresses, regions, wire
-from rackrelay.agent.checks import daemons as health
+from rackrelay.agent.checks import addresses, dns, regions, wire
 from rackrelay.agent.checks.link_news import LinkNews
 from rackrelay.agent.config import mounted, zonefile
-from rackrelay.agent.config.check import FILES
 from rackrelay.agent.config.expand import Expanded, expand
 from rackrelay.agent.config.mounted import Snapshot
-from rackrelay.agent.config.swap import RELOADABLE, Swapper
+from rackrelay.agent.config.swap import Swapper
 from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.settings import NodeValues, Paths
 from rackrelay.agent.status import AgentState
+from rackrelay.daemons.daemon import Daemon
+from rackrelay.daemons.named import NAMED
+from rackrelay.daemons.table import configured
 from rackrelay.protocol.agent_config import AgentConfig, parse_agent_config
 
 WATCH_INTERVAL_S = 0.2
@@ -77,7 +78,7 @@ class Agent:
     async def watch_restarts(self) -> None:
         """Find the daemons that still run the file before their present one, and may not be told to read it."""
         self.state.restart_needed = tuple(
-            d for d in self.state.daemons if d in FILES and d not in RELOADABLE and self.swapper.restart_needed(d)
+            daemon.name for daemon in self._configured() if not daemon.reloads and self.swapper.restart_needed(daemon)
         )
 
     async def watch_serial(self) -> None:
@@ -86,7 +87,7 @@ class Agent:
             return
         try:
             async with asyncio.timeout(SERIAL_TIMEOUT_S):
-                self.state.serial = await health.ask_serial(self.config, self.values.node_ip)
+                self.state.serial = await dns.ask_serial(self.config, self.values.node_ip)
             self._serial_misses = 0
         except (OSError, wire.BadAnswer):
             self._serial_misses += 1
@@ -136,33 +137,37 @@ class Agent:
 
     async def _apply(self, snapshot: Snapshot, config: AgentConfig, zone_problem: str | None) -> None:
         rejected = {}
-        for daemon in (d for d in config.daemons if d in FILES):
+        for daemon in self._configured():
             words = await self._apply_file(daemon, snapshot.data)
             if words is not None:
-                rejected[daemon] = words
+                rejected[daemon.name] = words
         if not rejected:
             # A full disk is reported, and the daemons start with what is there.
             (self.paths.run / names.FILE_READY).touch()
         self._reject(rejected | ({"zone": zone_problem} if zone_problem else {}))
         self.state.config_hash = snapshot.digest
 
-    async def _apply_file(self, daemon: str, data: Mapping[str, str]) -> str | None:
-        if FILES[daemon] not in data:
-            return f"{FILES[daemon]} is missing from the ConfigMap"
+    def _configured(self) -> list[Daemon]:
+        """The daemons of this pod that have a file; one that only another release knows is left alone."""
+        return [daemon for daemon in configured() if daemon.name in self.state.daemons]
+
+    async def _apply_file(self, daemon: Daemon, data: Mapping[str, str]) -> str | None:
+        if daemon.file not in data:
+            return f"{daemon.file} is missing from the ConfigMap"
         try:
             wanted = self._expand(daemon, data)
         except (KeyError, TypeError, ValueError) as error:
             return f"{names.FILE_VIEWS}: {error!r}"
-        self.state.wanted[daemon] = wanted.hash
+        self.state.wanted[daemon.name] = wanted.hash
         try:
             return await self.swapper.apply(daemon, wanted)
         except OSError as error:
-            return f"{FILES[daemon]} cannot be written: {error}"
+            return f"{daemon.file} cannot be written: {error}"
 
-    def _expand(self, daemon: str, data: Mapping[str, str]) -> Expanded:
-        if FILES[daemon] == names.FILE_NAMED:
+    def _expand(self, daemon: Daemon, data: Mapping[str, str]) -> Expanded:
+        if daemon is NAMED:
             return expand_named(data, self.values, self._served)
-        return expand(data[FILES[daemon]], self.values)
+        return expand(data[daemon.file], self.values)
 
     def _reject(self, rejected: dict[str, str]) -> None:
         for daemon, words in rejected.items():
@@ -171,10 +176,12 @@ class Agent:
         self.state.rejected = rejected
 
     def _signal_outdated(self) -> None:
-        for daemon in status.outdated(self.state):
-            process = self.swapper.find(daemon) if daemon in RELOADABLE and daemon not in self.state.rejected else None
-            if process is not None:
-                self.swapper.reload(process)
+        waiting = status.outdated(self.state)
+        for daemon in self._configured():
+            if daemon.reloads and daemon.name in waiting and daemon.name not in self.state.rejected:
+                process = self.swapper.find(daemon.name)
+                if process is not None:
+                    self.swapper.reload(process)
 
 
 async def repeat(step: Callable[[], Awaitable[None]], interval_s: float | Callable[[], float]) -> None:

@@ -2,8 +2,8 @@
 
 /status is this pod's own; a region's /heard is what it hears of racks, and may take its time to answer.
 
-Hand-written on asyncio streams: one request, one answer, one connection. A web framework would double the memory that
-the agent takes on every node.
+Hand-written on asyncio streams: one request, one answer, one connection. aiohttp's server would add a third to the
+memory that the agent takes on every node.
 """
 
 import asyncio

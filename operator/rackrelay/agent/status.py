@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.checks.daemons import CheckResult
+from rackrelay.agent.checks.result import CheckResult
 from rackrelay.agent.settings import NodeValues
 from rackrelay.protocol.status_document import StatusReport
 

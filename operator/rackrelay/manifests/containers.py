@@ -3,23 +3,15 @@
 from dataclasses import dataclass
 
 from rackrelay import names
-from rackrelay.manifests.mounts import build_mounts
+from rackrelay.daemons.daemon import Daemon, Placement
+from rackrelay.daemons.table import state_folders
+from rackrelay.manifests.mounts import AGENT_MOUNTS, PREPARE_MOUNTS, build_mounts
 from rackrelay.model.meta import Manifest
 from rackrelay.model.pods import PodSettings
 
-CONFIG = f"{names.DIR_RUN}/"
-
-# Processor time and about the memory that each has resident in use: nginx with both workers, rsyslogd in an outage,
-# Squid with its cache in memory full. Limits are the user's: one that ends or slows a daemon fails machines.
-REQUESTS = {
-    "prepare": ("10m", "16Mi"),
-    "agent": ("25m", "48Mi"),
-    "metadata": ("10m", "48Mi"),
-    "named": ("25m", "64Mi"),
-    "nginx": ("10m", "32Mi"),
-    "rsyslogd": ("10m", "32Mi"),
-    "squid": ("10m", "96Mi"),
-}
+# Processor time and about the memory that each has resident in use.
+AGENT_REQUESTS = ("25m", "48Mi")
+PREPARE_REQUESTS = ("10m", "16Mi")
 
 
 @dataclass(frozen=True)
@@ -38,31 +30,23 @@ class Context:
     pods: PodSettings
     stop_after_s: int = 0
 
-    def container(self, name: str, command: list[str], **more: object) -> Manifest:
-        """One unprivileged container with the mounts that are its own."""
+    def container(self, name: str, command: list[str], mounts: list[Manifest], requests: tuple[str, str]) -> Manifest:
+        """One unprivileged container; `requests` are CPU and memory, unless the user says otherwise."""
         return {
             "name": name,
             "image": self.image.name,
             "imagePullPolicy": self.image.pull_policy,
             "command": command,
             "securityContext": unprivileged(),
-            "volumeMounts": build_mounts(name),
-            "resources": self._resources(name),
-            **more,
+            "volumeMounts": mounts,
+            "resources": self._resources(name, requests),
         }
 
-    def daemon(self, name: str, command: list[str], **more: object) -> Manifest:
-        """A container that serves machines, and so goes on serving until they have heard that it leaves."""
-        container = self.container(name, command, **more)
-        if self.stop_after_s:
-            container["lifecycle"] = {"preStop": {"sleep": {"seconds": self.stop_after_s}}}
-        return container
-
-    def _resources(self, name: str) -> Manifest:
+    def _resources(self, name: str, requests: tuple[str, str]) -> Manifest:
         """The user's as they are, without our own beside them: a limit below these would be refused."""
         if name in self.pods.resources:
             return dict(self.pods.resources[name])
-        cpu, memory = REQUESTS[name]
+        cpu, memory = requests
         return {"requests": {"cpu": cpu, "memory": memory}}
 
 
@@ -70,7 +54,7 @@ def build_agent(context: Context, address_field: str) -> Manifest:
     """The agent as a native sidecar: daemons start once it has written their first configuration."""
     ready = {"exec": {"command": ["test", "-f", f"{names.DIR_RUN}/{names.FILE_READY}"]}}
     return {
-        **context.container("agent", ["python3", "-m", "rackrelay.agent"]),
+        **context.container("agent", ["python3", "-m", "rackrelay.agent"], AGENT_MOUNTS, AGENT_REQUESTS),
         "restartPolicy": "Always",
         "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": 3600, "timeoutSeconds": 5},
         "env": [
@@ -86,33 +70,36 @@ def build_prepare(context: Context) -> Manifest:
 
     It has ended before a daemon's folder is mounted: the kubelet would make one that is missing, for root.
     """
-    folders = " ".join(f"{names.DIR_STATE}/{folder}" for folder in names.STATE_FOLDERS)
+    folders = " ".join(f"{names.DIR_STATE}/{folder}" for folder in state_folders())
     script = f"mkdir -p {folders} && chown {names.UID}:{names.UID} {folders}"
-    container = context.container("prepare", ["sh", "-c", script])
+    container = context.container("prepare", ["sh", "-c", script], PREPARE_MOUNTS, PREPARE_REQUESTS)
     container["securityContext"] = rooted("CHOWN")
     return container
 
 
-def build_nginx(context: Context, **more: object) -> Manifest:
-    """nginx: on racks what machines dial, in region pods the gate in front of the other daemons."""
-    return context.daemon("nginx", ["nginx", "-c", f"{CONFIG}{names.FILE_NGINX}"], **more)
+def build_daemon(context: Context, daemon: Daemon, component: str, http_port: int) -> Manifest:
+    """A container that serves machines, and so goes on serving until they have heard that it leaves.
+
+    `http_port`: the region's spec.http.port.
+    """
+    placement = daemon.placements[component]
+    command, requests = list(placement.command), (daemon.cpu, daemon.memory)
+    container = context.container(daemon.name, command, build_mounts(daemon), requests)
+    if placement.capabilities:
+        container["securityContext"] = rooted(*placement.capabilities)
+    if placement.readiness is not None:
+        port = placement.readiness.port or http_port
+        container["readinessProbe"] = {"tcpSocket": {"port": port}, "periodSeconds": 2}
+    if placement.declared_port is not None:
+        container["ports"] = [_port(placement)]
+    if context.stop_after_s:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": context.stop_after_s}}}
+    return container
 
 
-def build_named(context: Context, *options: str, **more: object) -> Manifest:
-    """BIND: the internal zone and the forwarder."""
-    return context.daemon("named", ["named", "-g", *options, "-c", f"{CONFIG}{names.FILE_NAMED}"], **more)
-
-
-def build_rsyslogd(context: Context) -> Manifest:
-    """rsyslogd: on racks the relay with its spool, in region pods the collector."""
-    command = ["rsyslogd", "-n", "-i", "NONE", "-f", f"{CONFIG}{names.FILE_RSYSLOG}"]
-    return context.daemon("rsyslogd", command)
-
-
-def build_squid(context: Context) -> Manifest:
-    """Squid; the first run of `-z` makes the cache's folders."""
-    config = f"{CONFIG}{names.FILE_SQUID}"
-    return context.daemon("squid", ["sh", "-c", f"squid -N -z -f {config} && exec squid -N -f {config}"])
+def _port(placement: Placement) -> Manifest:
+    name, number = placement.declared_port or ("", 0)
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
 
 
 def unprivileged() -> Manifest:

@@ -6,6 +6,7 @@ from ipaddress import ip_network
 
 from rackrelay import names
 from rackrelay.addresses import Network
+from rackrelay.daemons.table import files_read_at_start
 from rackrelay.manifests.configmaps import build_rack_config, build_region_config
 from rackrelay.manifests.containers import Image
 from rackrelay.manifests.pods import build_rack_workload, build_region_workload
@@ -18,8 +19,6 @@ from rackrelay.protocol.digest import config_digest, digest
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
-
-READ_AT_START = (names.FILE_RSYSLOG, names.FILE_SQUID)
 
 
 @dataclass(frozen=True)
@@ -74,4 +73,4 @@ def rack_networks(
 
 
 def _restart_digest(data: Mapping[str, str]) -> str:
-    return digest([data.get(name, "") for name in READ_AT_START])
+    return digest([data.get(name, "") for name in files_read_at_start()])

@@ -6,6 +6,7 @@ share their user and see each other's processes.
 """
 
 from rackrelay import names
+from rackrelay.daemons.daemon import Daemon, Volume
 from rackrelay.model.meta import Manifest
 
 _STATE: Manifest = {"name": "state", "mountPath": names.DIR_STATE}
@@ -17,34 +18,33 @@ def _read_only(volume: str, path: str) -> Manifest:
     return {"name": volume, "mountPath": path, "readOnly": True}
 
 
-def _own_state(folder: str) -> Manifest:
-    return {**_STATE, "mountPath": f"{names.DIR_STATE}/{folder}", "subPath": folder}
-
-
 _EXPANDED = _read_only(_RUN["name"], names.DIR_RUN)
 # named.conf includes the keys; the agent has named's checker read it, and pulls the zone with one of them.
 _TSIG = _read_only("tsig", names.DIR_TSIG)
 
-MOUNTS: dict[str, tuple[Manifest, ...]] = {
-    "prepare": (_STATE,),
-    "agent": (
-        _read_only("config", names.DIR_CONFIG),
-        _read_only("zone", names.DIR_ZONE),
-        _TSIG,
-        _read_only("agent-key", names.DIR_AGENT_KEY),
-        _RUN,
-        _TMP,
-        # It writes named's zone file, and the checkers look at every daemon's folder.
-        _STATE,
-    ),
-    "named": (_TSIG, _EXPANDED, _own_state("named")),
-    "nginx": (_EXPANDED, _TMP),
-    "rsyslogd": (_EXPANDED, _own_state("rsyslog")),
-    "squid": (_EXPANDED, _own_state("squid")),
-    "metadata": (),
-}
+AGENT_MOUNTS = [
+    _read_only("config", names.DIR_CONFIG),
+    _read_only("zone", names.DIR_ZONE),
+    _TSIG,
+    _read_only("agent-key", names.DIR_AGENT_KEY),
+    _RUN,
+    _TMP,
+    # It writes named's zone file, and the checkers look at every daemon's folder.
+    _STATE,
+]
+PREPARE_MOUNTS = [_STATE]
 
 
-def build_mounts(container: str) -> list[Manifest]:
-    """The mounts of one container."""
-    return [dict(mount) for mount in MOUNTS[container]]
+def build_mounts(daemon: Daemon) -> list[Manifest]:
+    """The mounts of one daemon's container."""
+    wanted = (
+        (_TSIG, Volume.TSIG in daemon.volumes),
+        (_EXPANDED, bool(daemon.file)),
+        (_TMP, Volume.TMP in daemon.volumes),
+        (_own_state(daemon.state_folder), Volume.STATE in daemon.volumes),
+    )
+    return [mount for mount, is_wanted in wanted if is_wanted]
+
+
+def _own_state(folder: str) -> Manifest:
+    return {**_STATE, "mountPath": f"{names.DIR_STATE}/{folder}", "subPath": folder}

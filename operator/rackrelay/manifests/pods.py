@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rackrelay import names
+from rackrelay.daemons.table import daemons_of
 from rackrelay.manifests import containers
 from rackrelay.manifests.containers import Context, Image
 from rackrelay.manifests.meta import owned, rack_labels, region_labels
@@ -70,8 +71,6 @@ def build_rack_workload(rack: RackController, region: RegionController, image: I
 
 
 def _region_pod(region: RegionController, context: Context) -> Manifest:
-    http = {"tcpSocket": {"port": region.http_port}, "periodSeconds": 2}
-    dns = {"tcpSocket": {"port": names.PORT_REGION_DNS}, "periodSeconds": 2}
     return {
         "securityContext": {
             **_pod_security(),
@@ -82,20 +81,11 @@ def _region_pod(region: RegionController, context: Context) -> Manifest:
         "dnsPolicy": "None",
         "dnsConfig": {"nameservers": ["127.0.0.1"]},
         "initContainers": [containers.build_agent(context, "status.podIP")],
-        "containers": [
-            containers.build_nginx(context, readinessProbe=http),
-            containers.build_named(context, readinessProbe=dns),
-            containers.build_rsyslogd(context),
-            containers.build_squid(context),
-            context.daemon("metadata", ["python3", "-m", "rackrelay.metadata"]),
-        ],
+        "containers": _build_daemons(context, names.COMPONENT_REGION, region),
     }
 
 
 def _rack_pod(region: RegionController, context: Context) -> Manifest:
-    # Declared for this port alone: it makes the scheduler refuse a second rack on a node, and
-    # declaring 53 would clash with a node-local DNS cache.
-    http = {"name": "http", "containerPort": names.PORT_RACK_HTTP, "protocol": "TCP"}
     return {
         "securityContext": _pod_security(),
         "hostNetwork": True,
@@ -105,18 +95,13 @@ def _rack_pod(region: RegionController, context: Context) -> Manifest:
             containers.build_prepare(context),
             containers.build_agent(context, "status.hostIP"),
         ],
-        "containers": [
-            containers.build_nginx(context, ports=[http]),
-            containers.build_named(
-                context,
-                "-u",
-                "rackrelay",
-                securityContext=containers.rooted("NET_BIND_SERVICE", "SETGID", "SETUID"),
-            ),
-            containers.build_rsyslogd(context),
-            containers.build_squid(context),
-        ],
+        "containers": _build_daemons(context, names.COMPONENT_RACK, region),
     }
+
+
+def _build_daemons(context: Context, component: str, region: RegionController) -> list[Manifest]:
+    found = daemons_of(component)
+    return [containers.build_daemon(context, daemon, component, region.http_port) for daemon in found]
 
 
 def _remembered_s(region: RegionController) -> int:

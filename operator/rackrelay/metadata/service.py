@@ -2,6 +2,8 @@
 
 from aiohttp import web
 
+from rackrelay.protocol import paths
+
 # MAAS's own data source asks for the dated one; `latest` is the same.
 VERSIONS = ("latest", "2012-03-01")
 
@@ -9,8 +11,8 @@ VERSIONS = ("latest", "2012-03-01")
 def build_app() -> web.Application:
     """The application: the index of versions, 404 for everything else."""
     app = web.Application()
-    app.router.add_get("/MAAS/metadata", answer_versions)
-    app.router.add_get("/MAAS/metadata/", answer_versions)
+    app.router.add_get(paths.METADATA.rstrip("/"), answer_versions)
+    app.router.add_get(paths.METADATA, answer_versions)
     return app
 
 

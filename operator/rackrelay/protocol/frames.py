@@ -9,7 +9,6 @@ repeated, left out or moved has the wrong signature.
 """
 
 import json
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ LONGEST_INTERVAL_MS = 60_000
 # Before anything is proven.
 GREETING_LIMIT_BYTES = 4096
 
-_NONCE_BYTES = 16
+NONCE_BYTES = 16
 _MAC_KEY = b',"mac":"'
 _MAC_HEX = 64
 _TAIL_BYTES = len(_MAC_KEY) + _MAC_HEX + len(b'"}')
@@ -42,11 +41,6 @@ class Beat:
     interval_s: float | None = None
 
 
-def build_nonce() -> str:
-    """A value that was never used before."""
-    return secrets.token_hex(_NONCE_BYTES)
-
-
 def build_hello(nonce: str) -> bytes:
     """The line that a region sends first."""
     return b'{"%s":%d,"nonce":"%s"}\n' % (versions.FIELD.encode(), versions.WRITTEN, nonce.encode())
@@ -61,7 +55,7 @@ def parse_hello(line: bytes) -> str:
     hello = _parse(line.rstrip(b"\n"))
     _check_version(hello)
     nonce = hello.get("nonce")
-    if not isinstance(nonce, str) or len(nonce) != 2 * _NONCE_BYTES:
+    if not isinstance(nonce, str) or len(nonce) != 2 * NONCE_BYTES:
         raise BadFrame("no nonce")
     return nonce
 

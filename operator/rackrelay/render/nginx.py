@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from rackrelay import names
 from rackrelay.addresses import Address, Network
+from rackrelay.protocol import paths
 from rackrelay.render.quoting import host_port
 from rackrelay.render.text import block
 
 # One segment of a path: no percent escape, no backslash or semicolon, and never a dot first, so no "..".
 _SEGMENT = "[A-Za-z0-9_:~-][A-Za-z0-9_:.~-]*"
 _QUERY = r"(\?([A-Za-z0-9._~:/@!$&()*+,;=?-]|%[0-9A-Fa-f][0-9A-Fa-f])*)?"
-METADATA_PATHS = f"~^/MAAS/metadata(/({_SEGMENT}/)*({_SEGMENT})?)?{_QUERY}$"
+METADATA_PATHS = f"~^{paths.METADATA.rstrip('/')}(/({_SEGMENT}/)*({_SEGMENT})?)?{_QUERY}$"
 
 _RETRY_AFTER_S = 5
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

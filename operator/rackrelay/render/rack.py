@@ -2,6 +2,11 @@
 
 from rackrelay import names
 from rackrelay.addresses import Address, Network
+from rackrelay.daemons.named import NAMED
+from rackrelay.daemons.nginx import NGINX
+from rackrelay.daemons.rsyslogd import RSYSLOGD
+from rackrelay.daemons.squid import SQUID
+from rackrelay.daemons.table import daemon_names
 from rackrelay.model.region import RegionEndpoint
 from rackrelay.protocol.agent_config import AgentConfig, write_agent_config
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid, views
@@ -21,10 +26,10 @@ def render_rack(inputs: RackInputs) -> dict[str, str]:
         InvalidSpec: a value cannot stand in a configuration file.
     """
     return {
-        names.FILE_NAMED: _named(inputs),
-        names.FILE_NGINX: _nginx(inputs),
-        names.FILE_RSYSLOG: _rsyslog(),
-        names.FILE_SQUID: _squid(),
+        NAMED.file: _named(inputs),
+        NGINX.file: _nginx(inputs),
+        RSYSLOGD.file: _rsyslog(),
+        SQUID.file: _squid(),
         names.FILE_AGENT: _agent(inputs),
         names.FILE_VIEWS: views.views_file(inputs.region, inputs.subnets),
     }
@@ -120,7 +125,7 @@ def _agent(inputs: RackInputs) -> str:
         kind="rack",
         domain=quoting.domain_name("spec.domain", region.domain),
         ttl_s=region.ttl_s,
-        daemons=("named", "nginx", "rsyslogd", "squid"),
+        daemons=daemon_names(names.COMPONENT_RACK),
         dns_port=names.PORT_DNS,
         regions=tuple(str(address) for address in _regions(inputs)),
         http_port=quoting.port("spec.http.port", region.http_port),

@@ -1,6 +1,11 @@
 """The configuration of region replicas: nginx is the gate that lets racks in, what is behind it never changes."""
 
 from rackrelay import names
+from rackrelay.daemons.named import NAMED
+from rackrelay.daemons.nginx import NGINX
+from rackrelay.daemons.rsyslogd import RSYSLOGD
+from rackrelay.daemons.squid import SQUID
+from rackrelay.daemons.table import daemon_names
 from rackrelay.model.region import RegionController
 from rackrelay.protocol.agent_config import AgentConfig, write_agent_config
 from rackrelay.render import bind, nginx, quoting, rsyslog, squid
@@ -18,10 +23,10 @@ def render_region(inputs: RegionInputs) -> dict[str, str]:
         InvalidSpec: a value cannot stand in a configuration file.
     """
     return {
-        names.FILE_NAMED: _named(inputs),
-        names.FILE_NGINX: _nginx(inputs),
-        names.FILE_RSYSLOG: _rsyslog(),
-        names.FILE_SQUID: _squid(),
+        NAMED.file: _named(inputs),
+        NGINX.file: _nginx(inputs),
+        RSYSLOGD.file: _rsyslog(),
+        SQUID.file: _squid(),
         names.FILE_AGENT: _agent(inputs),
     }
 
@@ -102,7 +107,7 @@ def _agent(inputs: RegionInputs) -> str:
         kind="region",
         domain=quoting.domain_name("spec.domain", region.domain),
         ttl_s=region.ttl_s,
-        daemons=("metadata", "named", "nginx", "rsyslogd", "squid"),
+        daemons=daemon_names(names.COMPONENT_REGION),
         dns_port=names.PORT_REGION_DNS,
         regions=(),
         http_port=quoting.port("spec.http.port", region.http_port),

@@ -7,8 +7,6 @@ from rackrelay import names
 
 SPOOL = f"{names.DIR_STATE}/rsyslog"
 LOGS = f"{SPOOL}/logs"
-# A line with this program name and from this node goes back to the agent: that is how it sees rsyslogd work.
-HEALTH_PROGRAM = "rackrelay-health"
 
 
 def common(*modules: str) -> list[str]:
@@ -37,7 +35,7 @@ def relay_intake() -> list[str]:
     """
     return [
         'ruleset(name="intake") {',
-        f'    if $programname == "{HEALTH_PROGRAM}" and $fromhost-ip == "127.0.0.1" then {{',
+        f'    if $programname == "{names.SYSLOG_HEALTH_PROGRAM}" and $fromhost-ip == "127.0.0.1" then {{',
         '        action(type="omfwd" target="127.0.0.1" protocol="udp" template="health"',
         f'               port="{names.PORT_LOCAL_ECHO}")',
         "        stop",

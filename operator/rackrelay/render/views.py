@@ -76,7 +76,7 @@ def _subnet(region: RegionController, subnet: Subnet) -> list[str]:
 def _policy(region: RegionController) -> str:
     domain = quoting.domain_name("spec.domain", region.domain)
     return (
-        f"@ 15 IN SOA localhost. hostmaster.{domain}. 1 3600 600 604800 1\n"
+        f"@ 15 IN SOA localhost. hostmaster.{domain}. 1 {names.SOA_TIMERS}\n"
         "@ 15 IN NS localhost.\n"
         f"{names.rack_dns_name(domain)} 15 IN CNAME {names.PLACEHOLDER_LABEL}.{domain}.\n"
     )

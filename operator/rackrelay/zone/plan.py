@@ -8,6 +8,7 @@ import dns.exception
 import dns.rdatatype
 import dns.zone
 
+from rackrelay import names
 from rackrelay.addresses import sort_addresses
 from rackrelay.errors import Conflict, InvalidSpec
 from rackrelay.zone.rule import Rrsets
@@ -18,10 +19,6 @@ MAX_LEAD = 2**24
 # By the version of IP.
 ADDRESS_TYPES = {"A": 4, "AAAA": 6}
 RrsetKey = tuple[str, str]
-
-# Refresh, retry, expire and the TTL of negative answers: a name that comes must show at once. Every server answers from
-# its own copy and nothing transfers the zone by the first three.
-TIMERS = "3600 600 604800 1"
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Zone:
     ttl_s: int
     serial: int
     rrsets: Rrsets = field(default_factory=dict)
-    timers: str = field(default=TIMERS, compare=False)
+    timers: str = field(default=names.SOA_TIMERS, compare=False)
     foreign: frozenset[RrsetKey] = frozenset()
 
     @property

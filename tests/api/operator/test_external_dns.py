@@ -10,6 +10,7 @@ import pytest
 from lab.apiserver import ApiServer
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, EVENT, REGION, SECRET
+from rackrelay.daemons.named import NAMED
 from rackrelay.nameservers.update import TsigKey
 from tests.api.operator.cluster import Manifest, wait_for
 from tests.api.operator.rig import DOMAIN, REGION_NAME, Rig, open_rig
@@ -70,7 +71,7 @@ def wait_served(site: Rig, outside: FakeExternal, *addresses: str) -> None:
 
 
 def _says(site: Rig, config: str, words: str) -> bool:
-    return words in site.wait_object(CONFIG_MAP, config)["data"][names.FILE_NAMED]
+    return words in site.wait_object(CONFIG_MAP, config)["data"][NAMED.file]
 
 
 def test_zone_is_published_outside_too(site: Rig, outside: FakeExternal) -> None:

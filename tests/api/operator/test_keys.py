@@ -8,6 +8,7 @@ import pytest
 from lab.apiserver import ApiServer
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, REGION, SECRET
+from rackrelay.daemons.named import NAMED
 from tests.api.operator.cluster import wait_for
 from tests.api.operator.rig import REGION_NAME, Rig, open_rig
 
@@ -49,7 +50,7 @@ def wait_rendered(site: Rig, *rotations: int) -> None:
     wanted = {f"tsig-{rotation}.key" for rotation in rotations}
 
     def holds() -> bool:
-        texts = [site.wait_object(CONFIG_MAP, name)["data"][names.FILE_NAMED] for name in ("demo-region", "demo-rack")]
+        texts = [site.wait_object(CONFIG_MAP, name)["data"][NAMED.file] for name in ("demo-region", "demo-rack")]
         return all({f"tsig-{r}.key" for r in range(1, 4) if f"tsig-{r}.key" in text} == wanted for text in texts)
 
     wait_for(f"configurations with {wanted}", holds, lambda: site.operator.log)

@@ -7,6 +7,7 @@ import pytest
 from lab.apiserver import ApiServer
 from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, DAEMON_SET, RACK, REGION, SECRET, SERVICE, STATEFUL_SET, SUBNET, Kind
+from rackrelay.daemons.nginx import NGINX
 from tests.api.operator.cluster import wait_for
 from tests.api.operator.rig import Rig, open_rig
 
@@ -36,7 +37,7 @@ def test_demo_becomes_objects(demo: Rig) -> None:
     ):
         demo.wait_object(kind, name)
     assert demo.wait_object(CONFIG_MAP, "demo-zone")["data"]["serial"] == "1"
-    nginx = demo.wait_object(CONFIG_MAP, "demo-rack")["data"][names.FILE_NGINX]
+    nginx = demo.wait_object(CONFIG_MAP, "demo-rack")["data"][NGINX.file]
     for ordinal in (0, 1):
         assert demo.wait_object(SERVICE, f"demo-region-{ordinal}")["spec"]["clusterIP"] in nginx
 

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from rackrelay import names
 from rackrelay.agent.config.views import expand_named
 from rackrelay.agent.settings import NodeValues
+from rackrelay.daemons.named import NAMED
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
@@ -93,7 +94,7 @@ def _named_files(rendered: Mapping[str, str], place: Place) -> Files:
     """named.conf and what it names, with this server's values and its one folder for all."""
     values = NodeValues(node_ip=place.address, node_name=place.server)
     wanted = expand_named(rendered, values, ())
-    found = {names.FILE_NAMED: wanted.text, **wanted.companions}
+    found = {NAMED.file: wanted.text, **wanted.companions}
     folders = (RENDERED_STATE, names.DIR_RUN, names.DIR_TSIG)
     return {name: re.sub("|".join(folders), place.folder, text) for name, text in found.items()}
 
@@ -120,7 +121,7 @@ def _document(options: Sequence[str], zone: Sequence[str] | None, place: Place) 
     blocks = [f'include "{place.folder}/{KEY_FILE}";', "controls { };", _block("options", own)]
     if zone is not None:
         blocks.append(_block(f'zone "{place.domain}"', zone))
-    return {names.FILE_NAMED: "\n".join(blocks) + "\n"}
+    return {NAMED.file: "\n".join(blocks) + "\n"}
 
 
 def _block(head: str, lines: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from rackrelay import names
+from rackrelay.daemons.named import NAMED
 from tests.dataplane.netns import Namespace
 
 LOG = "log"
@@ -30,7 +31,7 @@ exec sleep infinity
 """
 
 # One thread each: a rack has a machine of its own, these share one.
-_NAMED = f"named -g -n 1 -u rackrelay -c {STATE}/$name/{names.FILE_NAMED} 2>{STATE}/$name/{LOG}"
+_NAMED = f"named -g -n 1 -u rackrelay -c {STATE}/$name/{NAMED.file} 2>{STATE}/$name/{LOG}"
 _START = f'for name in "$@"; do {_NAMED} & done; wait'
 
 

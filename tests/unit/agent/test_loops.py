@@ -9,7 +9,7 @@ import pytest
 from rackrelay import names
 from rackrelay.agent.checks import addresses
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.checks.daemons import CheckResult
+from rackrelay.agent.checks.result import CheckResult
 from rackrelay.agent.config import mounted, zonefile
 from rackrelay.agent.config.processes import Process
 from rackrelay.agent.config.views import EVERYWHERE

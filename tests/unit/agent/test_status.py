@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.checks.daemons import CheckResult
+from rackrelay.agent.checks.result import CheckResult
 from rackrelay.agent.settings import NodeValues
 from rackrelay.agent.status import AgentState, build_report, is_complete
 from rackrelay.protocol.status_document import PeerObservation, build_status_document, parse_agent_status

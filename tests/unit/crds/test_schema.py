@@ -1,5 +1,6 @@
 """The resource definitions keep their own rules, and agree with the models and names that the operator uses."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from rackrelay import names
+from rackrelay.daemons.table import daemons_of
 from rackrelay.model.detection import FailureDetection
 from rackrelay.model.parsing import SpecModel
 from rackrelay.model.rack import RackSpec
@@ -83,6 +85,20 @@ def test_pods_are_the_same_for_regions_and_racks() -> None:
     for field in region.keys() - {"nodeSelector", "resources"}:
         assert region[field] == rack[field], field
     assert region["resources"]["additionalProperties"] == rack["resources"]["additionalProperties"]
+
+
+@pytest.mark.parametrize(
+    ("plural", "component"),
+    [(names.REGION_PLURAL, names.COMPONENT_REGION), (names.RACK_PLURAL, names.COMPONENT_RACK)],
+    ids=["region", "rack"],
+)
+def test_resources_can_be_given_to_every_container(plural: str, component: str) -> None:
+    resources = pods_of(plural)["resources"]
+    (rule,) = resources["x-kubernetes-validations"]
+    listed = set(re.findall(r"'([a-z]+)'", rule["rule"]))
+    assert listed == {daemon.name for daemon in daemons_of(component)} | {"agent"}
+    assert resources["maxProperties"] == len(listed)
+    assert all(name in rule["message"] for name in listed)
 
 
 def test_conditions_are_the_same_for_all_kinds() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rackrelay import names
+from rackrelay.daemons.table import state_folders
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.manifests.containers import Image
 from rackrelay.manifests.desired import desire_rack, desire_region
@@ -121,14 +122,14 @@ def test_daemon_sees_its_own_part_of_the_state_alone(pod: gen.Manifest) -> None:
     parts = {n: (m["mountPath"], m["subPath"]) for n, m in mounts.items() if "subPath" in m}
     folders = {"named": "named", "rsyslogd": "rsyslog", "squid": "squid"}
     assert parts == {daemon: (f"/var/lib/rackrelay/{folder}", folder) for daemon, folder in folders.items()}
-    assert set(folders.values()) == set(names.STATE_FOLDERS)
+    assert set(folders.values()) == set(state_folders())
 
 
 def test_folders_are_the_daemons_users_before_they_are_mounted() -> None:
     prepare, *_ = RACK_POD["initContainers"]
     assert prepare["name"] == "prepare"
     assert "restartPolicy" not in prepare
-    for folder in names.STATE_FOLDERS:
+    for folder in state_folders():
         assert prepare["command"][-1].count(f"/var/lib/rackrelay/{folder}") == 2
 
 

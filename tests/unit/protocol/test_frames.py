@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rackrelay.agent.sessions.nonce import build_nonce
 from rackrelay.protocol import frames
 from rackrelay.protocol.frames import BadFrame, Beat
 
@@ -78,7 +79,7 @@ def test_answer_belongs_to_one_frame_of_one_session() -> None:
 
 
 def test_hello_carries_the_nonce() -> None:
-    nonce = frames.build_nonce()
+    nonce = build_nonce()
     assert frames.parse_hello(frames.build_hello(nonce)) == nonce
     for line in (b"\n", b'{"nonce":"short"}\n', b'{"nonce":7}\n', b"HTTP/1.1 200 OK\n"):
         with pytest.raises(BadFrame):

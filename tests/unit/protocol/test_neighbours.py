@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rackrelay.agent.checks.addresses import NodeAddress
-from rackrelay.agent.checks.daemons import CheckResult
+from rackrelay.agent.checks.result import CheckResult
 from rackrelay.agent.rack_loops import build_heartbeat_status
 from rackrelay.agent.sessions.heard import HeardRacks
 from rackrelay.agent.sessions.heartbeat import Heartbeat, Signer

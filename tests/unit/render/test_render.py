@@ -6,13 +6,13 @@ from ipaddress import ip_network
 import pytest
 
 from rackrelay import names
-from rackrelay.agent.checks.daemons import HEALTH_PROGRAM
+from rackrelay.daemons.rsyslogd import RSYSLOGD
+from rackrelay.daemons.squid import SQUID
 from rackrelay.errors import InvalidSpec
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController, RegionEndpoint
 from rackrelay.model.subnet import Subnet
 from rackrelay.protocol.agent_config import parse_agent_config
-from rackrelay.render import rsyslog
 from rackrelay.render.inputs import RackInputs, RegionInputs
 from rackrelay.render.rack import render_rack
 from rackrelay.render.region import render_region
@@ -22,7 +22,7 @@ SUBNET = Subnet(Meta("metal", "a"), ip_network("10.10.0.0/24"))
 OTHER = Subnet(Meta("metal", "b"), ip_network("10.20.0.0/24"))
 ENDPOINT = RegionEndpoint(0, "demo-region-0", "10.96.0.10")
 RACK = RackInputs(REGION, (SUBNET,), (ENDPOINT,))
-STATIC = {names.FILE_RSYSLOG, names.FILE_SQUID}
+STATIC = {RSYSLOGD.file, SQUID.file}
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -87,7 +87,3 @@ def test_agent_reads_what_is_written_for_it() -> None:
     assert not region.is_rack
     assert region.dns_port == 5242
     assert set(region.daemons) - set(rack.daemons) == {"metadata"}
-
-
-def test_agent_and_rsyslogd_agree_on_the_health_line() -> None:
-    assert rsyslog.HEALTH_PROGRAM == HEALTH_PROGRAM

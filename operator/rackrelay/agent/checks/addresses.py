@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
+# It takes 12.9 MB of each agent for one list; reading rtnetlink by hand is the alternative.
 from pyroute2 import AsyncIPRoute
 
 # linux/if_addr.h

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from rackrelay.agent.checks.exchange import ask_tcp, http_status
+from rackrelay.protocol import paths
 
 TIMEOUT_S = 1.0
-_PATH = "/MAAS/metadata/"
 
 
 async def count_reachable(regions: Sequence[str], http_port: int) -> int:
@@ -16,7 +16,7 @@ async def count_reachable(regions: Sequence[str], http_port: int) -> int:
 
 
 async def _answers(address: str, http_port: int) -> bool:
-    request = f"HEAD {_PATH} HTTP/1.1\r\nHost: region\r\nConnection: close\r\n\r\n".encode()
+    request = f"HEAD {paths.METADATA} HTTP/1.1\r\nHost: region\r\nConnection: close\r\n\r\n".encode()
     try:
         async with asyncio.timeout(TIMEOUT_S):
             return http_status(await ask_tcp(address, http_port, request)) == 200

@@ -3,29 +3,15 @@
 import asyncio
 from pathlib import Path
 
-from rackrelay import names
+from rackrelay.daemons.daemon import Daemon
 
 TIMEOUT_S = 20.0
 _WORDS_LIMIT = 1000
 
-COMMANDS = {
-    "named": ("named-checkconf", "-z"),
-    "nginx": ("nginx", "-t", "-q", "-c"),
-    "rsyslogd": ("rsyslogd", "-N1", "-i", "NONE", "-f"),
-    "squid": ("squid", "-k", "parse", "-f"),
-}
 
-FILES = {
-    "named": names.FILE_NAMED,
-    "nginx": names.FILE_NGINX,
-    "rsyslogd": names.FILE_RSYSLOG,
-    "squid": names.FILE_SQUID,
-}
-
-
-async def check_file(daemon: str, file: Path, timeout_s: float = TIMEOUT_S) -> str | None:
+async def check_file(daemon: Daemon, file: Path, timeout_s: float = TIMEOUT_S) -> str | None:
     """None when the checker accepts the file, else its own words."""
-    command = (*COMMANDS[daemon], str(file))
+    command = (*daemon.checker, str(file))
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

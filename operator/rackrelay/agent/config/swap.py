@@ -11,14 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rackrelay.agent.config.check import FILES
 from rackrelay.agent.config.expand import Expanded, companions_of
 from rackrelay.agent.config.processes import Process
 from rackrelay.agent.files import read_file, write_candidate, write_file
+from rackrelay.daemons.daemon import Daemon
+from rackrelay.daemons.table import configured
 
-RELOADABLE = ("named", "nginx")
-
-Check = Callable[[str, Path], Awaitable[str | None]]
+Check = Callable[[Daemon, Path], Awaitable[str | None]]
 Find = Callable[[str], Process | None]
 Reload = Callable[[Process], bool]
 
@@ -32,13 +31,13 @@ class Swapper:
     find: Find
     reload: Reload
 
-    async def apply(self, daemon: str, wanted: Expanded) -> str | None:
+    async def apply(self, daemon: Daemon, wanted: Expanded) -> str | None:
         """None once the live file is the wanted one, else why the last good one stays.
 
         Raises:
             OSError: the file cannot be written.
         """
-        live = self.run / FILES[daemon]
+        live = self.run / daemon.file
         if read_file(live) == wanted.text:
             return None
         self._write_companions(wanted)
@@ -52,18 +51,18 @@ class Swapper:
             candidate.unlink(missing_ok=True)
         return words
 
-    def restart_needed(self, daemon: str) -> bool:
+    def restart_needed(self, daemon: Daemon) -> bool:
         """Whether the process that was running when its file changed still runs."""
         marker = read_file(self._marker(daemon))
-        process = self.find(daemon) if marker else None
+        process = self.find(daemon.name) if marker else None
         return process is not None and marker == _identity(process)
 
-    def _go_live(self, daemon: str, candidate: Path, live: Path) -> None:
-        process = self.find(daemon)
-        if process is not None and daemon not in RELOADABLE:
+    def _go_live(self, daemon: Daemon, candidate: Path, live: Path) -> None:
+        process = self.find(daemon.name)
+        if process is not None and not daemon.reloads:
             write_file(self._marker(daemon), _identity(process))
         candidate.replace(live)
-        if process is not None and daemon in RELOADABLE:
+        if process is not None and daemon.reloads:
             self.reload(process)
 
     def _write_companions(self, wanted: Expanded) -> None:
@@ -78,10 +77,10 @@ class Swapper:
                 (self.run / name).unlink(missing_ok=True)
 
     def _not_companions(self, live: Path) -> set[Path]:
-        return {live.with_name(f"{live.name}.new"), *(self._marker(daemon) for daemon in FILES)}
+        return {live.with_name(f"{live.name}.new"), *(self._marker(daemon) for daemon in configured())}
 
-    def _marker(self, daemon: str) -> Path:
-        return self.run / f"{daemon}.outdated"
+    def _marker(self, daemon: Daemon) -> Path:
+        return self.run / f"{daemon.name}.outdated"
 
 
 def _identity(process: Process) -> str:

@@ -10,6 +10,7 @@ from rackrelay import names
 from rackrelay.addresses import Network
 from rackrelay.agent.config.expand import Expanded, companions_of, expand
 from rackrelay.agent.settings import NodeValues
+from rackrelay.daemons.named import NAMED
 from rackrelay.protocol.views_document import SubnetView, Views, parse_views
 
 # As long as that costs little, every rack knows every Subnet, whoever asks it from wherever.
@@ -25,13 +26,13 @@ def expand_named(data: Mapping[str, str], values: NodeValues, addresses: Iterabl
     given = parse_views(data[names.FILE_VIEWS]) if names.FILE_VIEWS in data else Views({}, ())
     chosen = choose_views(given.subnets, addresses)
     # An operator of the release before renders all views itself, and brings their policy zones along.
-    policies = companions_of(names.FILE_NAMED, data) | {
+    policies = companions_of(NAMED.file, data) | {
         names.policy_file(names.subnet_label(view.cidr)): _fill(given.patterns[view.pattern]["policy"], view.cidr)
         for view in chosen
         if "policy" in given.patterns[view.pattern]
     }
     text = "".join(_fill(given.patterns[view.pattern]["view"], view.cidr) for view in chosen)
-    return expand(data[names.FILE_NAMED].replace(f"{names.PLACEHOLDER_VIEWS}\n", text), values, policies)
+    return expand(data[NAMED.file].replace(f"{names.PLACEHOLDER_VIEWS}\n", text), values, policies)
 
 
 def choose_views(subnets: tuple[SubnetView, ...], addresses: Iterable[str]) -> list[SubnetView]:

@@ -39,7 +39,7 @@ def parse_published(snapshot: Snapshot | None) -> Published | None:
 
 def empty_zone(config: AgentConfig) -> Published:
     """A zone without names and with a serial below every published one, for the operator to bring up to date."""
-    soa = f"localhost. hostmaster.{config.domain}. 0 3600 600 604800 1"
+    soa = f"localhost. hostmaster.{config.domain}. 0 {names.SOA_TIMERS}"
     return Published(
         0,
         f"{config.domain}. {config.ttl_s} IN SOA {soa}\n{config.domain}. {config.ttl_s} IN NS localhost.\n",

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from rackrelay.agent.sessions.nonce import build_nonce
 from rackrelay.protocol import frames
 
 CONNECT_TIMEOUT_S = 2.0
@@ -144,7 +145,7 @@ class Signer:
     """The frames of one session, in their order."""
 
     def __init__(self, heartbeat: Heartbeat, key: bytes, nonce: str) -> None:
-        self.challenge = frames.build_nonce()
+        self.challenge = build_nonce()
         self._pulse, self._key, self._nonce = heartbeat, key, nonce
         self._seq = 0
         self._said: bytes | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from rackrelay.agent.sessions.heard import HeardRacks, Rack
+from rackrelay.agent.sessions.nonce import build_nonce
 from rackrelay.protocol import frames
 from rackrelay.protocol.frames import BadFrame
 
@@ -75,7 +76,7 @@ class Session(asyncio.Protocol):
         self._listener = listener
         self._transport = asyncio.Transport()
         self._key = b""
-        self._nonce = frames.build_nonce()
+        self._nonce = build_nonce()
         self._challenge = ""
         self._buffer = b""
         self._seq = 0

@@ -152,7 +152,7 @@ def _wrong_servers(context: Context, state: ZoneState) -> list[str]:
 
 def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Condition | None:
     """ConfigApplied as the agents of these pods report it; None while no agent has been heard."""
-    rejected, pending, heard = [], [], False
+    rejected, pending, restarts, heard = [], [], [], False
     for pod in pods:
         sighting = context.health.find_pod(pod)
         if sighting is None or sighting.status is None:
@@ -161,10 +161,16 @@ def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Con
         rejected += [f"{pod.name}: {d}: {words}" for d, words in sorted(sighting.status.rejected.items())]
         if sighting.status.config_hash != wanted_hash or not sighting.status.config_applied:
             pending.append(pod.name)
+        if sighting.status.restart_needed:
+            restarts.append(f"{pod.name} ({', '.join(sighting.status.restart_needed)})")
     if not heard:
         return None
     if rejected:
         return Condition(condition.CONFIG_APPLIED, False, "ConfigRejected", "; ".join(rejected), alarming=True)
     if pending:
         return Condition(condition.CONFIG_APPLIED, False, "Applying", f"not yet applied by {', '.join(pending)}")
+    if restarts:
+        # What reads its file at its start alone makes the pod template differ, so its pods are replaced.
+        words = f"the new file is read when these are restarted, which the rollout of their pods does: {', '.join(restarts)}"
+        return Condition(condition.CONFIG_APPLIED, False, "RestartPending", words)
     return Condition(condition.CONFIG_APPLIED, True, "Applied", "every agent in reach runs the configuration")

@@ -13,6 +13,7 @@ from rackrelay.model.condition import Condition
 from rackrelay.model.reference import check_serving, find_older_twin, resolve_region
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
+from rackrelay.protocol import paths
 from rackrelay.zone.balance import Shares, percent, rack_shares, uneven_hint
 from rackrelay.zone.evidence import Tier
 from rackrelay.zone.rule import Answer, Member
@@ -89,7 +90,7 @@ def client_settings(subnet: Subnet, region: RegionController, addresses: list[st
     if not hosts:
         return settings
     first = f"[{hosts[0]}]" if ":" in hosts[0] else hosts[0]
-    settings["metadataURL"] = f"http://{first}:{names.PORT_RACK_HTTP}/MAAS/metadata/"
+    settings["metadataURL"] = f"http://{first}:{names.PORT_RACK_HTTP}{paths.METADATA}"
     if subnet.allow_proxy:
         settings["aptProxyURL"] = f"http://{first}:{names.PORTS_RACK_PROXY[0]}/"
     settings["syslogServers"] = [

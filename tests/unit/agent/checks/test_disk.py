@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from rackrelay.agent.checks.daemons import Pod, probe_disk
+from rackrelay.agent.checks.dns import check_disk
+from rackrelay.agent.checks.result import Pod
+from rackrelay.daemons.requests import DiskSpace
 from rackrelay.protocol.agent_config import AgentConfig
 
 POD = Pod(AgentConfig("rack", "maas-internal", 15, ("named",), 53, (), 5248), "192.0.2.1", 1.0)
@@ -27,6 +29,6 @@ async def test_disk_without_room_is_told(
     """The words stay the same while it fills: each other word would be news to the whole region."""
     found = SimpleNamespace(f_bavail=free_bytes // 4096, f_frsize=4096, f_files=files, f_favail=free_files)
     monkeypatch.setattr(os, "statvfs", lambda _: found)
-    failing = (await probe_disk(POD)).failing
+    failing = (await check_disk(DiskSpace(), POD)).failing
     assert ("is full" in failing.get("disk", "")) is full
     assert not any(str(number) in words for words in failing.values() for number in (free_files, free_bytes) if number)

@@ -8,6 +8,7 @@ import pytest
 from rackrelay import names
 from rackrelay.agent.config.views import EVERYWHERE, choose_views, expand_named
 from rackrelay.agent.settings import NodeValues
+from rackrelay.daemons.named import NAMED
 from rackrelay.model.meta import Meta
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
@@ -94,11 +95,11 @@ def test_hash_is_the_chosen_views_as_well() -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"subnets": [["10.0.0.0/8", "x"]], "patterns": {}}'])
 def test_list_that_the_operator_did_not_write(text: str) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
-        expand_named({names.FILE_NAMED: "", names.FILE_VIEWS: text}, VALUES, [])
+        expand_named({NAMED.file: "", names.FILE_VIEWS: text}, VALUES, [])
 
 
 def test_file_of_an_operator_without_views_is_taken_as_it_is() -> None:
-    expanded = expand_named({names.FILE_NAMED: "text", "named.rpz.a": "policy"}, VALUES, ["10.10.0.2"])
+    expanded = expand_named({NAMED.file: "text", "named.rpz.a": "policy"}, VALUES, ["10.10.0.2"])
     assert (expanded.text, expanded.companions) == ("text", {"named.rpz.a": "policy"})
 
 

@@ -9,6 +9,7 @@ from rackrelay import names
 from rackrelay.cluster.client import CONFIG_MAP, NODE, POD, RACK, REGION
 from rackrelay.controllers.resources.region import PARALLEL_TOUCHES, config_condition, reconcile_region, refresh_volumes
 from rackrelay.controllers.state.region_state import ZoneState
+from rackrelay.daemons.nginx import NGINX
 from rackrelay.errors import NotReady
 from rackrelay.manifests.configmaps import build_zone_config
 from rackrelay.model.region import RegionController
@@ -178,7 +179,7 @@ async def test_racks_networks_may_reach_the_region(site: Site) -> None:
         {"metadata": {"name": "other"}, "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.88"}]}},
     )
     await reconcile(site)
-    nginx = site.client.objects[("ConfigMap", gen.NAMESPACE, "demo-region")]["data"][names.FILE_NGINX]
+    nginx = site.client.objects[("ConfigMap", gen.NAMESPACE, "demo-region")]["data"][NGINX.file]
     assert "192.0.2.77" in nginx
     assert "192.0.2.88" not in nginx
 
@@ -204,6 +205,7 @@ def heard(site: Site, **status: Any) -> None:
         pytest.param({}, (True, "Applied"), id="runs"),
         pytest.param({"config_applied": False}, (False, "Applying"), id="not yet swapped"),
         pytest.param({"config_hash": "older"}, (False, "Applying"), id="not yet mounted"),
+        pytest.param({"restart_needed": ("squid",)}, (False, "RestartPending"), id="read at the next start alone"),
         pytest.param({"rejected": {"named": "unknown option"}}, (False, "ConfigRejected"), id="refused by the checker"),
     ],
 )
@@ -219,6 +221,13 @@ def test_checkers_words_are_told(site: Site) -> None:
     found = config_condition(site, [gen.pod("demo-rack-x")], HASH)
     assert found is not None
     assert found.message == "demo-rack-x: named: unknown option 'foo'"
+
+
+def test_daemons_that_run_the_file_before_are_named(site: Site) -> None:
+    heard(site, restart_needed=("rsyslogd", "squid"))
+    found = config_condition(site, [gen.pod("demo-rack-x")], HASH)
+    assert found is not None
+    assert "demo-rack-x (rsyslogd, squid)" in found.message
 
 
 def test_nothing_is_said_of_agents_that_were_not_heard(site: Site) -> None:
