@@ -171,6 +171,6 @@ def config_condition(context: Context, pods: list[Pod], wanted_hash: str) -> Con
         return Condition(condition.CONFIG_APPLIED, False, "Applying", f"not yet applied by {', '.join(pending)}")
     if restarts:
         # What reads its file at its start alone makes the pod template differ, so its pods are replaced.
-        words = f"the new file is read when these are restarted, which the rollout of their pods does: {', '.join(restarts)}"
+        words = f"a new file is read at the next start, which the rollout of pods brings about: {', '.join(restarts)}"
         return Condition(condition.CONFIG_APPLIED, False, "RestartPending", words)
     return Condition(condition.CONFIG_APPLIED, True, "Applied", "every agent in reach runs the configuration")
