@@ -1,11 +1,16 @@
-"""What this operator knows and has done, as metrics.
+"""What this operator knows and has done, as metrics for Prometheus.
 
 The state of regions is told by the leader alone, so that a sum over the replicas is right. A Subnet has a line of its
 own only while it fails open: 5,000 of them must not be 20,000 series.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from rackrelay.controllers.health.judging import count_tiers
 from rackrelay.controllers.publish.external import external_keys
@@ -13,12 +18,14 @@ from rackrelay.controllers.resources.subnet import health_reason
 from rackrelay.controllers.state.context import Context
 from rackrelay.controllers.state.region_state import RegionKey, ZoneState
 from rackrelay.errors import NotLeading
-from rackrelay.exposition import Family, Sample, render_families
 from rackrelay.model.region import RegionController
 from rackrelay.model.subnet import Subnet
 from rackrelay.nameservers.push import Outcome
 from rackrelay.nameservers.server import NameServer
 from rackrelay.zone.rule import Answer
+
+# Not "namespace": Prometheus gives that name to the namespace of the pod that it asks.
+OF_REGION = ("region_namespace", "region")
 
 _SUBNET_STATES = {
     "AllHealthy": "healthy",
@@ -29,18 +36,37 @@ _SUBNET_STATES = {
 }
 
 
-def build_metrics(context: Context) -> str:
-    """All metrics, in Prometheus' text format."""
-    leads = _leads(context)
-    regions = {region.meta.key: region for region in context.inventory.live_regions()}
-    families = [
-        Family("rackrelay_leader", "gauge", "Whether this operator leads.", (Sample(leads),)),
-        *_work(context),
-        *_deeds(context, regions),
-    ]
-    if leads:
-        families += _state(context, list(regions.values()))
-    return render_families(families)
+def build_metrics(context: Context) -> bytes:
+    """All metrics, in Prometheus' text format, version 0.0.4."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    registry.register(OperatorCollector(context))
+    return generate_latest(registry)
+
+
+@dataclass(eq=False)
+class OperatorCollector(Collector):
+    """What there is to tell at the moment at which somebody asks."""
+
+    context: Context
+
+    def collect(self) -> Iterator[Metric]:
+        """The families that have a sample."""
+        leads = _leads(self.context)
+        regions = {region.meta.key: region for region in self.context.inventory.live_regions()}
+        families = [
+            _gauge("rackrelay_leader", "Whether this operator leads.", (), [((), leads)]),
+            *_work(self.context),
+            *_done(self.context, sorted(regions)),
+        ]
+        if leads:
+            families += _state(self.context, list(regions.values()))
+        return (family for family in families if family.samples)
+
+    def describe(self) -> list[Metric]:
+        """Nothing beforehand: collecting once to find the names would cost as much as a scrape."""
+        return []
 
 
 def _leads(context: Context) -> bool:
@@ -51,62 +77,71 @@ def _leads(context: Context) -> bool:
     return True
 
 
-def _work(context: Context) -> Iterator[Family]:
+def _work(context: Context) -> Iterator[Metric]:
     (waiting, failing), works = context.queue.counts(), context.kinds.works
     yield _gauge(
         "rackrelay_queue_waiting",
         "Keys that wait to be reconciled.",
-        ((waiting[k], {"kind": k.name}) for k in works),
+        ("kind",),
+        (((w.name,), waiting[w]) for w in works),
     )
     yield _gauge(
         "rackrelay_queue_failing",
         "Keys whose last reconcile failed or has to wait for something; they are tried again.",
-        ((failing[k], {"kind": k.name}) for k in works),
+        ("kind",),
+        (((w.name,), failing[w]) for w in works),
     )
 
 
-def _deeds(context: Context, regions: Iterable[RegionKey]) -> Iterator[Family]:
-    tally, keys = context.tally, sorted(regions)
+def _done(context: Context, regions: Collection[RegionKey]) -> Iterator[Metric]:
+    tally = context.tally
     yield _counter(
-        "rackrelay_probes_total", "SOA probes sent to name servers.", ((tally.probes[k], _of(k)) for k in keys)
+        "rackrelay_probes_total",
+        "SOA probes sent to name servers.",
+        OF_REGION,
+        ((key, tally.probes[key]) for key in regions),
     )
     yield _counter(
         "rackrelay_probe_misses_total",
         "Probes that were not answered before the next one.",
-        ((tally.misses[k], _of(k)) for k in keys),
+        OF_REGION,
+        ((key, tally.misses[key]) for key in regions),
     )
     yield _counter(
         "rackrelay_zone_updates_total",
         "Servers that were sent an UPDATE or a repair, by what became of them.",
-        ((tally.updates[outcome], {"outcome": outcome.value}) for outcome in Outcome),
+        ("outcome",),
+        (((outcome.value,), tally.updates[outcome]) for outcome in Outcome),
     )
-    samples = (s for k in keys if k in tally.publishes for s in tally.publishes[k].samples(_of(k)))
-    help_text = "From the decision for a new version of a zone until every server in reach has it or was given up."
-    yield Family("rackrelay_zone_publish_seconds", "histogram", help_text, tuple(samples))
+    yield from tally.publish_times(regions)
 
 
-def _state(context: Context, regions: list[RegionController]) -> Iterator[Family]:
+def _state(context: Context, regions: list[RegionController]) -> Iterator[Metric]:
     yield _gauge(
         "rackrelay_racks",
         "Racks by tier.",
-        ((n, {**_of(r.meta.key), "tier": t}) for r in regions for t, n in _racks(context, r).items()),
+        (*OF_REGION, "tier"),
+        (((*r.meta.key, tier), n) for r in regions for tier, n in _racks(context, r).items()),
     )
     decided = [(r, state) for r in regions if (state := context.regions[r.meta.key].zone) is not None]
     yield _gauge(
         "rackrelay_zone_serial",
         "Serial of the published zone.",
-        ((state.zone.serial, _of(r.meta.key)) for r, state in decided),
+        OF_REGION,
+        ((r.meta.key, state.zone.serial) for r, state in decided),
     )
     yield _gauge(
         "rackrelay_zone_servers",
         "Name servers by whether they serve the published zone.",
-        ((n, {**_of(r.meta.key), "state": s}) for r, state in decided for s, n in _servers(context, r, state).items()),
+        (*OF_REGION, "state"),
+        (((*r.meta.key, s), n) for r, state in decided for s, n in _servers(context, r, state).items()),
     )
     yield _gauge(
         "rackrelay_external_dns_servers",
         "Servers of spec.external.dns by whether they have the zone.",
+        (*OF_REGION, "state"),
         (
-            (n, {**_of(r.meta.key), "state": s})
+            ((*r.meta.key, s), n)
             for r in regions
             if r.external_dns is not None
             for s, n in _external(context, r).items()
@@ -116,13 +151,15 @@ def _state(context: Context, regions: list[RegionController]) -> Iterator[Family
     yield _gauge(
         "rackrelay_subnets",
         "Subnets by the health of their racks.",
-        ((n, {**_of(r.meta.key), "state": s}) for r, answers in answered for s, n in _subnets(answers).items()),
+        (*OF_REGION, "state"),
+        (((*r.meta.key, s), n) for r, answers in answered for s, n in _subnets(answers).items()),
     )
     yield _gauge(
         "rackrelay_subnet_fail_open",
         "Subnets whose name keeps the addresses of racks that nobody reaches; others have no series.",
+        (*OF_REGION, "subnet"),
         (
-            (1, {**_of(r.meta.key), "subnet": subnet.meta.name})
+            ((*r.meta.key, subnet.meta.name), 1)
             for r, answers in answered
             for subnet, answer in answers
             if answer.fail_open
@@ -165,14 +202,18 @@ def _subnets(answers: Iterable[tuple[Subnet, Answer]]) -> dict[str, int]:
     return {name: found[name] for name in _SUBNET_STATES.values()}
 
 
-def _of(region: RegionKey) -> dict[str, str]:
-    # Not "namespace": Prometheus gives that name to the namespace of the pod that it asks.
-    return {"region_namespace": region[0], "region": region[1]}
+Samples = Iterable[tuple[Iterable[str], float]]
 
 
-def _gauge(name: str, text: str, samples: Iterable[tuple[float, dict[str, str]]]) -> Family:
-    return Family(name, "gauge", text, tuple(Sample(value, labels) for value, labels in samples))
+def _gauge(name: str, text: str, labels: Iterable[str], samples: Samples) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=tuple(labels))
+    for values, value in samples:
+        family.add_metric(tuple(values), value)
+    return family
 
 
-def _counter(name: str, text: str, samples: Iterable[tuple[float, dict[str, str]]]) -> Family:
-    return Family(name, "counter", text, tuple(Sample(value, labels) for value, labels in samples))
+def _counter(name: str, text: str, labels: Iterable[str], samples: Samples) -> Metric:
+    family = CounterMetricFamily(name, text, labels=tuple(labels))
+    for values, value in samples:
+        family.add_metric(tuple(values), value)
+    return family

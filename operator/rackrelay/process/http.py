@@ -5,8 +5,9 @@ import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from rackrelay.exposition import CONTENT_TYPE
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 # Long enough for an answer that is under way.
 SHUTDOWN_S = 1.0
@@ -30,7 +31,7 @@ async def serve_health(port: int, is_ready: Callable[[], bool]) -> None:
     await _serve(port, web.get("/healthz", healthz), web.get("/readyz", readyz))
 
 
-async def serve_metrics(port: int, build: Callable[[], str]) -> None:
+async def serve_metrics(port: int, build: Callable[[], bytes]) -> None:
     """Answer until cancelled; `build` gives the text of all metrics.
 
     Raises:
@@ -38,7 +39,7 @@ async def serve_metrics(port: int, build: Callable[[], str]) -> None:
     """
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=build().encode(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=build(), headers={"Content-Type": CONTENT_TYPE})
 
     await _serve(port, web.get("/metrics", metrics))
 

@@ -43,7 +43,7 @@ def is_served(site: Rig, ttl_s: int) -> bool:
 def test_metrics_tell_what_is_there_and_what_was_done(site: Rig) -> None:
     zone = site.published()
     assert zone is not None
-    assert "\nrackrelay_leader 1\n" in site.operator.metrics()
+    assert "\nrackrelay_leader 1.0\n" in site.operator.metrics()
     assert metric(site, "rackrelay_zone_serial") == zone.serial
     assert metric(site, "rackrelay_zone_servers", state="current") == 4
     assert metric(site, "rackrelay_racks", tier="healthy") == 2

@@ -85,7 +85,7 @@ async def test_kind_is_watched_routed_reconciled_and_counted(switched: Site) -> 
     assert SWITCH in switched.cache.kinds, "which is what kopf watches and what is listed"
     arrive(switched, {"ports": 24})
     key = Key(SWITCH_WORK, gen.NAMESPACE, "s1")
-    assert 'rackrelay_queue_waiting{kind="switch"} 1' in build_metrics(switched)
+    assert b'rackrelay_queue_waiting{kind="switch"} 1.0' in build_metrics(switched)
     assert switched.waiting() == {"switch s1"}
     await reconcile(switched, key)
     assert switched.status("Switch", "s1")["ports"] == 24

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from lab.paths import REPOSITORY
 from rackrelay import names
@@ -22,7 +24,7 @@ from tests.unit.controllers.site import Site
 
 DOCUMENT = REPOSITORY / "docs" / "metrics.md"
 DEMO = (gen.NAMESPACE, "demo")
-OF_DEMO = f'region_namespace="{gen.NAMESPACE}",region="demo"'
+OF_DEMO = {"region_namespace": gen.NAMESPACE, "region": "demo"}
 
 
 @pytest.fixture
@@ -58,10 +60,21 @@ def region(site: Site) -> RegionController:
     return site.inventory.regions(gen.NAMESPACE)[0]
 
 
+def samples(site: Site) -> list[Sample]:
+    """All that Prometheus reads."""
+    text = build_metrics(site).decode()
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
 def values(site: Site, name: str) -> dict[str, float]:
     """Labels besides the region's, as text -> value, of one metric."""
-    found = re.findall(rf"^{name}(?:{{(.*)}})? (.*)$", build_metrics(site), re.MULTILINE)
-    return {labels.removeprefix(OF_DEMO).removeprefix(","): float(value) for labels, value in found}
+    found = {}
+    for sample in samples(site):
+        if sample.name == name:
+            labels = {k: v for k, v in sample.labels.items() if k not in OF_DEMO}
+            assert {k: v for k, v in sample.labels.items() if k in OF_DEMO} in ({}, OF_DEMO)
+            found[",".join(f'{k}="{v}"' for k, v in labels.items())] = sample.value
+    return found
 
 
 def test_state_of_a_region(laid_out: Site) -> None:
@@ -148,7 +161,7 @@ def test_queue(laid_out: Site) -> None:
 
 def test_number_of_series_does_not_grow_with_subnets(laid_out: Site) -> None:
     def series() -> int:
-        return sum(not line.startswith("#") for line in build_metrics(laid_out).splitlines())
+        return len(samples(laid_out))
 
     before = series()
     for number in range(200):
@@ -160,6 +173,38 @@ def test_number_of_series_does_not_grow_with_subnets(laid_out: Site) -> None:
 def test_exactly_the_metrics_that_there_are_are_documented(laid_out: Site) -> None:
     laid_out.tally.published(DEMO, 0.03)
     publish_outside(laid_out)
-    exported = set(re.findall(r"^# TYPE (\S+)", build_metrics(laid_out), re.MULTILINE))
+    text = build_metrics(laid_out).decode()
+    exported = set(re.findall(r"^# TYPE (rackrelay_\S+)", text, re.MULTILINE))
     documented = set(re.findall(r"^\| `(rackrelay_\w+)`", DOCUMENT.read_text(), re.MULTILINE))
     assert documented == exported
+    others = set(re.findall(r"^# TYPE (process|python_gc)_", text, re.MULTILINE))
+    assert others == {"process", "python_gc"}
+    assert all(f"`{other}_`" in DOCUMENT.read_text() for other in others)
+
+
+def test_text_is_what_prometheus_has_read_so_far(laid_out: Site) -> None:
+    """Names, kinds and help are an interface; when a series began is not told."""
+    laid_out.tally.published(DEMO, 0.03)
+    text = build_metrics(laid_out).decode()
+    for line in (
+        "# TYPE rackrelay_probes_total counter",
+        "# HELP rackrelay_zone_serial Serial of the published zone.",
+        "# TYPE rackrelay_zone_publish_seconds histogram",
+        "rackrelay_leader 1.0",
+    ):
+        assert line in text.splitlines()
+    assert "_created" not in text
+
+
+def test_value_of_a_label_is_quoted_and_a_serial_is_exact(laid_out: Site) -> None:
+    laid_out.regions[DEMO].zone = ZoneState(gen.zone(2**31 - 1), {}, {})
+    assert values(laid_out, "rackrelay_zone_serial") == {"": 2**31 - 1}
+
+
+def test_histogram_counts_up_to_each_bound(laid_out: Site) -> None:
+    for seconds in (0.01, 0.02, 0.5, 70.0):
+        laid_out.tally.published(DEMO, seconds)
+    laid_out.tally.published((gen.NAMESPACE, "gone"), 1.0)
+    buckets = values(laid_out, "rackrelay_zone_publish_seconds_bucket")
+    assert [buckets[f'le="{bound}"'] for bound in ("0.01", "0.025", "0.5", "10.0", "+Inf")] == [1, 2, 3, 3, 4]
+    assert values(laid_out, "rackrelay_zone_publish_seconds_sum") == {"": 70.53}

@@ -6,8 +6,7 @@ import socket
 import aiohttp
 import pytest
 
-from rackrelay.exposition import CONTENT_TYPE
-from rackrelay.process.http import serve_health, serve_metrics
+from rackrelay.process.http import CONTENT_TYPE, serve_health, serve_metrics
 
 
 async def ask(port: int, path: str) -> int:
@@ -39,7 +38,7 @@ async def test_alive_at_once_and_ready_when_everything_was_read() -> None:
 
 async def test_metrics_are_built_anew_for_each_request(unused_tcp_port: int) -> None:
     texts = iter(("first 1\n", 'second{name="größe"} 2\n'))
-    serving = asyncio.create_task(serve_metrics(unused_tcp_port, lambda: next(texts)))
+    serving = asyncio.create_task(serve_metrics(unused_tcp_port, lambda: next(texts).encode()))
     assert await ask(unused_tcp_port, "/healthz") == 404
     async with aiohttp.ClientSession() as session:
         for expected in ("first 1\n", 'second{name="größe"} 2\n'):

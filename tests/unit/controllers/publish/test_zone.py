@@ -115,8 +115,8 @@ async def test_versions_and_what_became_of_updates_are_counted(lab: Lab) -> None
     await lab.reconcile()
     await lab.reconcile()
     tally = lab.site.tally
-    published = [s for s in tally.publishes[lab.region.meta.key].samples({}) if s.suffix == "_count"]
-    assert [s.value for s in published] == [2]
+    (family,) = tally.publish_times([lab.region.meta.key])
+    assert [s.value for s in family.samples if s.name.endswith("_count")] == [2]
     # The first server was repaired, from an empty zone; the second time it was in reach and did not answer any more.
     assert tally.updates[Outcome.UPDATED] == 1
     assert tally.updates[Outcome.UNREACHABLE] >= 1
